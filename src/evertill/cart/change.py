@@ -1,0 +1,113 @@
+"""
+Change what one wants.
+
+Every verb that depends on what is there locks the cart's row first, reads under that lock, decides, and writes:
+two tabs that press at once come one after the other, and neither's change is lost. Stock is only read here: a
+cart holds nothing back, the till does.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from evertill.cart.model import quantity_after_adding, quantity_after_setting
+from evertill.catalog.shelves import offers_by_sku
+from evertill.ids import new_id
+from evertill.storage import Connection, Pool, Statements
+
+sql = Statements.of(__package__)
+
+
+async def put(
+    connection: Connection, *, browser_hash: bytes, customer_id: UUID | None, sku: str, quantity: int, now: datetime
+) -> None:
+    """
+    Put that many more of a SKU into the cart, at today's price.
+
+    Args:
+        quantity: 1 to 999.
+
+    Raises:
+        NotFound: No such SKU is sold.
+        Conflict: The cart has 100 lines already.
+        Invalid: With what the cart holds already it is more than is free, or more than 999.
+    """
+    async with connection.transaction():
+        cart_id = await open_cart(connection, browser_hash=browser_hash, customer_id=customer_id, now=now)
+        offer = (await offers_by_sku(connection, [sku])).get(sku)
+        room = await connection.fetchrow(sql["room"], cart_id, sku)
+        assert room is not None  # an aggregate has one row
+        whole = quantity_after_adding(offer, quantity, in_cart=room["in_cart"], other_lines=room["other_lines"])
+        assert offer is not None  # else the rule had refused
+        await connection.execute(sql["put_line"], cart_id, sku, whole, offer.price_minor, now)
+
+
+async def set_quantity(
+    connection: Connection, *, browser_hash: bytes, customer_id: UUID | None, sku: str, quantity: int
+) -> None:
+    """
+    Want another quantity of a SKU that is in the cart. Where another tab took it out meanwhile, it stays out.
+
+    Args:
+        quantity: 1 to 999.
+
+    Raises:
+        NotFound: It is no longer sold.
+        Invalid: More than is free.
+    """
+    async with connection.transaction():
+        cart_id = await connection.fetchval(sql["lock_cart"], browser_hash, customer_id)
+        if cart_id is not None:
+            offer = (await offers_by_sku(connection, [sku])).get(sku)
+            whole = quantity_after_setting(offer, quantity)
+            await connection.execute(sql["set_line_quantity"], cart_id, sku, whole)
+
+
+async def remove(connection: Connection | Pool, *, browser_hash: bytes, customer_id: UUID | None, sku: str) -> None:
+    """Take a SKU out of the cart. One that is not in it is out already."""
+    await connection.execute(sql["remove_line"], browser_hash, customer_id, sku)
+
+
+async def accept_prices(
+    connection: Connection, *, browser_hash: bytes, customer_id: UUID | None, shown: Mapping[str, int]
+) -> None:
+    """
+    Accept the new prices a page showed. One that has changed again since is not taken over: it is told again.
+
+    Args:
+        shown: SKU to the price shown, in minor units.
+    """
+    async with connection.transaction():
+        cart_id = await connection.fetchval(sql["lock_cart"], browser_hash, customer_id)
+        offers = await offers_by_sku(connection, shown)
+        still = {sku: offer.price_minor for sku, offer in offers.items() if offer.price_minor == shown[sku]}
+        if cart_id is not None and still:
+            await connection.execute(sql["set_line_prices"], cart_id, list(still), list(still.values()))
+
+
+async def take_out(
+    connection: Connection, *, browser_hash: bytes, customer_id: UUID | None, bought: Mapping[str, int]
+) -> None:
+    """
+    Take out what was bought. What was put in or raised in another tab meanwhile stays.
+
+    Args:
+        bought: SKU to units.
+    """
+    async with connection.transaction():
+        cart_id = await connection.fetchval(sql["lock_cart"], browser_hash, customer_id)
+        if cart_id is not None:
+            skus, units = list(bought), list(bought.values())
+            await connection.execute(sql["take_out_whole"], cart_id, skus, units)
+            await connection.execute(sql["take_out_part"], cart_id, skus, units)
+
+
+async def open_cart(
+    connection: Connection, *, browser_hash: bytes | None, customer_id: UUID | None, now: datetime
+) -> UUID:
+    """The owner's cart, made if there is none; locked until the transaction around it ends."""
+    if customer_id is None:
+        cart_id: UUID = await connection.fetchval(sql["open_browser_cart"], new_id(), browser_hash, now)
+    else:
+        cart_id = await connection.fetchval(sql["open_customer_cart"], new_id(), customer_id, now)
+    return cart_id

@@ -1,0 +1,182 @@
+"""
+The nouns of a cart and its pure decisions.
+
+A line remembers the price it was put in at. What has changed since is never silently taken over: each line
+says what troubles it, and a cart is ready for checkout when no line is troubled.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from evertill.catalog.model import OfferOfProduct
+from evertill.refusals import Conflict, FieldProblem, Invalid, NotFound
+
+QUANTITY_MAX = 999
+LINES_MAX = 100
+
+_WHOLE_NUMBER = re.compile(r"0{0,9}[1-9][0-9]{0,2}", re.ASCII)
+_PRICE = re.compile(r"[0-9]{1,15}", re.ASCII)
+_PRICE_FIELD = "price:"
+
+
+class Trouble(StrEnum):
+    """What stands between a line and its purchase."""
+
+    GONE = "gone"  # no longer sold
+    SOLD_OUT = "sold_out"
+    TOO_FEW = "too_few"  # some are left, fewer than wanted
+    PRICE_CHANGED = "price_changed"  # since it was put in
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One SKU one wants, beside what it is and costs at this moment."""
+
+    sku: str
+    quantity: int
+    price_when_added_minor: int
+    offer: OfferOfProduct | None  # None: nobody knows this SKU any more
+
+    @property
+    def sold(self) -> bool:
+        """Whether it is still on the shelves."""
+        return self.offer is not None and self.offer.on_sale
+
+    @property
+    def title(self) -> str:
+        return self.offer.title if self.offer else f"Article {self.sku}"
+
+    @property
+    def price_minor(self) -> int:
+        """Today's price; 0 where it is no longer sold."""
+        return self.offer.price_minor if self.offer and self.sold else 0
+
+    @property
+    def total_minor(self) -> int:
+        """The line at today's price; 0 where it is no longer sold."""
+        return self.quantity * self.price_minor
+
+    @property
+    def troubles(self) -> tuple[Trouble, ...]:
+        """What stands between this line and its purchase: nothing, most of the time."""
+        if not self.offer or not self.sold:
+            return (Trouble.GONE,)
+        found = []
+        if self.offer.free_units <= 0:
+            found.append(Trouble.SOLD_OUT)
+        elif self.offer.free_units < self.quantity:
+            found.append(Trouble.TOO_FEW)
+        if self.offer.price_minor != self.price_when_added_minor:
+            found.append(Trouble.PRICE_CHANGED)
+        return tuple(found)
+
+
+class Cart(msgspec.Struct, frozen=True):
+    """What one wants, in the order it was put in."""
+
+    lines: tuple[Line, ...]
+
+    @property
+    def units(self) -> int:
+        return sum(line.quantity for line in self.lines)
+
+    @property
+    def subtotal_minor(self) -> int:
+        """At today's prices, before delivery; what is no longer sold counts nothing."""
+        return sum(line.total_minor for line in self.lines)
+
+    @property
+    def repriced(self) -> tuple[Line, ...]:
+        """The lines whose new price has not been accepted yet."""
+        return tuple(line for line in self.lines if Trouble.PRICE_CHANGED in line.troubles)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can go to checkout as it stands."""
+        return bool(self.lines) and not any(line.troubles for line in self.lines)
+
+
+def read_quantity(text: str) -> int:
+    """
+    A quantity as a form sends it.
+
+    Raises:
+        Invalid: It is no whole number from 1 to 999: "2.5", "1e3", "-1", "" and "0" are not.
+    """
+    if not _WHOLE_NUMBER.fullmatch(text):
+        raise _quantity_refused("invalid_quantity", f"The quantity must be a whole number from 1 to {QUANTITY_MAX}.")
+    return int(text)
+
+
+def quantity_after_adding(offer: OfferOfProduct | None, quantity: int, *, in_cart: int, other_lines: int) -> int:
+    """
+    What a line holds once that many more are put in.
+
+    Args:
+        offer: The SKU as it stands now; None where it is unknown.
+
+        in_cart: Units of it in the cart already.
+
+        other_lines: How many other SKUs the cart holds.
+
+    Raises:
+        NotFound: It is not sold.
+        Conflict: The cart has as many lines as it may have.
+        Invalid: Together more than is free, or than one order can carry.
+    """
+    if in_cart == 0 and other_lines >= LINES_MAX:
+        raise Conflict(
+            "cart_full",
+            f"Your cart already holds {LINES_MAX} different things, which is as many as one order can carry. "
+            "Please check out with these first, or take something out.",
+        )
+    return _possible(offer, in_cart + quantity, in_cart)
+
+
+def quantity_after_setting(offer: OfferOfProduct | None, quantity: int) -> int:
+    """
+    What a line holds once it is set to that quantity.
+
+    Raises:
+        NotFound: It is not sold any more.
+        Invalid: More than is free, or than one order can carry.
+    """
+    return _possible(offer, quantity, 0)
+
+
+def _possible(offer: OfferOfProduct | None, wanted: int, in_cart: int) -> int:
+    if offer is None or not offer.on_sale:
+        raise NotFound("unknown_sku", "This is not sold here, or no longer. Your cart is as it was.")
+    if wanted > offer.free_units:
+        facts = {"sku": offer.sku, "free_units": max(offer.free_units, 0)}
+        raise _quantity_refused("not_enough_stock", _too_many(offer.free_units, in_cart), **facts)
+    if not 1 <= wanted <= QUANTITY_MAX:
+        already = f" Your cart holds {in_cart} already." if in_cart else ""
+        raise _quantity_refused("invalid_quantity", f"One order can carry 1 to {QUANTITY_MAX} of these.{already}")
+    return wanted
+
+
+def _too_many(free_units: int, in_cart: int) -> str:
+    if free_units <= 0:
+        return "This has just sold out."
+    left = f"Only {free_units} {'is' if free_units == 1 else 'are'} left"
+    if not in_cart:
+        return f"{left}."
+    if in_cart >= free_units:
+        return f"{left}, and your cart holds {in_cart} already."
+    return f"{left}, and your cart holds {in_cart} already: you can add {free_units - in_cart} more."
+
+
+def _quantity_refused(code: str, sentence: str, **facts: object) -> Invalid:
+    return Invalid(code, sentence, fields=[FieldProblem("quantity", sentence)], facts=facts)
+
+
+def read_shown_prices(form: Mapping[str, str]) -> dict[str, int]:
+    """The prices a cart page showed, by SKU, as its form repeats them: fields named price:SKU. Nonsense is left out."""
+    return {
+        name.removeprefix(_PRICE_FIELD): int(value)
+        for name, value in form.items()
+        if name.startswith(_PRICE_FIELD) and _PRICE.fullmatch(value)
+    }

@@ -1,0 +1,105 @@
+-- lines --
+-- What a browser ($1, while nobody is signed in) or a customer ($2) wants, in the order it was put in.
+SELECT cart_line.sku, cart_line.quantity, cart_line.price_minor
+  FROM cart
+  JOIN cart_line ON cart_line.cart_id = cart.id
+ WHERE (cart.browser_hash = $1 AND $2::uuid IS NULL) OR cart.customer_id = $2
+ ORDER BY cart_line.added_at, cart_line.sku
+
+-- open_browser_cart --
+-- The browser's cart, made if it has none. Its row stays locked: two tabs change one cart one after the other.
+INSERT INTO cart (id, browser_hash, created_at, updated_at)
+     VALUES ($1, $2, $3, $3)
+ON CONFLICT (browser_hash) DO UPDATE SET updated_at = greatest(cart.updated_at, excluded.updated_at)
+  RETURNING id
+
+-- open_customer_cart --
+-- The customer's cart, made if there is none; locked likewise.
+INSERT INTO cart (id, customer_id, created_at, updated_at)
+     VALUES ($1, $2, $3, $3)
+ON CONFLICT (customer_id) DO UPDATE SET updated_at = greatest(cart.updated_at, excluded.updated_at)
+  RETURNING id
+
+-- lock_cart --
+-- The owner's cart, if there is one, locked against changes from another tab.
+SELECT id
+  FROM cart
+ WHERE (browser_hash = $1 AND $2::uuid IS NULL) OR customer_id = $2
+   FOR UPDATE
+
+-- room --
+-- What the (locked) cart $1 holds of SKU $2, and how many other lines it has.
+SELECT coalesce(sum(quantity) FILTER (WHERE sku = $2), 0)::int AS in_cart,
+       count(*) FILTER (WHERE sku <> $2)::int AS other_lines
+  FROM cart_line
+ WHERE cart_id = $1
+
+-- put_line --
+-- A line as it is to be, at the price of this moment. One that was there keeps its place.
+INSERT INTO cart_line (cart_id, sku, quantity, price_minor, added_at)
+     VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (cart_id, sku) DO UPDATE SET quantity = excluded.quantity, price_minor = excluded.price_minor
+
+-- set_line_quantity --
+-- Another quantity for a line that is there. Its remembered price stays: a change must still be told.
+UPDATE cart_line
+   SET quantity = $3
+ WHERE cart_id = $1
+   AND sku = $2
+
+-- remove_line --
+-- Takes a line out; one that is not there is out already.
+DELETE FROM cart_line
+      USING cart
+      WHERE cart_line.cart_id = cart.id
+        AND ((cart.browser_hash = $1 AND $2::uuid IS NULL) OR cart.customer_id = $2)
+        AND cart_line.sku = $3
+
+-- set_line_prices --
+-- The prices at which lines are wanted from now on ($2 SKUs, $3 prices).
+UPDATE cart_line
+   SET price_minor = accepted.price_minor
+  FROM unnest($2::text[], $3::bigint[]) AS accepted (sku, price_minor)
+ WHERE cart_line.cart_id = $1
+   AND cart_line.sku = accepted.sku
+
+-- take_out_whole --
+-- Lines of which all was bought ($2 SKUs, $3 units) leave the cart.
+DELETE FROM cart_line
+      USING unnest($2::text[], $3::int[]) AS bought (sku, units)
+      WHERE cart_line.cart_id = $1
+        AND cart_line.sku = bought.sku
+        AND cart_line.quantity <= bought.units
+
+-- take_out_part --
+-- Lines that were raised while they were being bought keep the rest. Runs after take_out_whole.
+UPDATE cart_line
+   SET quantity = cart_line.quantity - bought.units
+  FROM unnest($2::text[], $3::int[]) AS bought (sku, units)
+ WHERE cart_line.cart_id = $1
+   AND cart_line.sku = bought.sku
+   AND cart_line.quantity > bought.units
+
+-- lock_guest_cart --
+-- The cart a browser filled before its customer signed in.
+SELECT id
+  FROM cart
+ WHERE browser_hash = $1
+   FOR UPDATE
+
+-- join_lines --
+-- Guest cart $1 into account cart $2. Of the same SKU the larger quantity stays, at the price shown last.
+INSERT INTO cart_line (cart_id, sku, quantity, price_minor, added_at)
+     SELECT $2, sku, quantity, price_minor, added_at
+       FROM cart_line
+      WHERE cart_id = $1
+ON CONFLICT (cart_id, sku) DO UPDATE
+        SET quantity = greatest(cart_line.quantity, excluded.quantity),
+            price_minor = CASE WHEN excluded.added_at > cart_line.added_at
+                               THEN excluded.price_minor
+                               ELSE cart_line.price_minor END
+
+-- drop_cart --
+-- The guest's cart, once its lines were joined to the account's.
+DELETE FROM cart
+      WHERE id = $1

@@ -1,0 +1,100 @@
+"""The cart's page and the forms that change it."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from litestar import get, post
+from litestar.response import Response
+from litestar.response.redirect import Redirect
+
+from evertill.cart.change import accept_prices, put, remove, set_quantity
+from evertill.cart.model import LINES_MAX, read_quantity, read_shown_prices
+from evertill.cart.viewing import view
+from evertill.catalog.routes import product_page
+from evertill.refusals import Conflict, Invalid, NotFound, Refusal
+from evertill.web.browser import ShopRequest, Visitor, read_form, shop_of, visitor_of
+from evertill.web.rendering import page, see_other
+
+
+@get("/cart")
+async def cart_page(request: ShopRequest) -> Response[str]:
+    """What one wants, and what has changed about it."""
+    return await _cart_page(request)
+
+
+@post("/cart/lines", status_code=303)
+async def put_in(request: ShopRequest) -> Response[str] | Redirect:
+    """Put a SKU into the cart. Refused, it shows the product's page again with the reason."""
+    form = await read_form(request)
+    shop, visitor = shop_of(request), await visitor_of(request)
+    try:
+        quantity = read_quantity(form.get("quantity", "1"))
+        async with shop.desk.acquire() as connection:
+            await put(
+                connection,
+                browser_hash=visitor.browser_hash,
+                customer_id=_customer_id(visitor),
+                sku=form.get("sku", ""),
+                quantity=quantity,
+                now=shop.clock(),
+            )
+    except (Invalid, Conflict) as refusal:
+        if form.get("handle"):
+            return await product_page(request, form["handle"], form=form, refusal=refusal)
+        raise
+    return await see_other(request, "/cart")
+
+
+@post("/cart/lines/change", status_code=303)
+async def change_line(request: ShopRequest) -> Response[str] | Redirect:
+    """Another quantity of a line, or (button remove) none. Refused, the cart's page says why beside the line."""
+    form = await read_form(request)
+    try:
+        await _change_line(request, form)
+    except (Invalid, NotFound) as refusal:
+        return await _cart_page(request, refusal=refusal, sent=form)
+    return await see_other(request, "/cart")
+
+
+async def _change_line(request: ShopRequest, form: Mapping[str, str]) -> None:
+    shop, visitor = shop_of(request), await visitor_of(request)
+    browser_hash, customer_id, sku = visitor.browser_hash, _customer_id(visitor), form.get("sku", "")
+    async with shop.desk.acquire() as connection:
+        if "remove" in form:
+            await remove(connection, browser_hash=browser_hash, customer_id=customer_id, sku=sku)
+        else:
+            quantity = read_quantity(form.get("quantity", ""))
+            await set_quantity(
+                connection, browser_hash=browser_hash, customer_id=customer_id, sku=sku, quantity=quantity
+            )
+
+
+@post("/cart/prices", status_code=303)
+async def accept_new_prices(request: ShopRequest) -> Redirect:
+    """Accept the changed prices the cart's page showed."""
+    form = await read_form(request)
+    shop, visitor = shop_of(request), await visitor_of(request)
+    async with shop.desk.acquire() as connection:
+        await accept_prices(
+            connection,
+            browser_hash=visitor.browser_hash,
+            customer_id=_customer_id(visitor),
+            shown=read_shown_prices(form),
+        )
+    return await see_other(request, "/cart")
+
+
+async def _cart_page(
+    request: ShopRequest, *, refusal: Refusal | None = None, sent: Mapping[str, str] | None = None
+) -> Response[str]:
+    shop, visitor = shop_of(request), await visitor_of(request)
+    cart = await view(shop.browse, browser_hash=visitor.browser_hash, customer_id=_customer_id(visitor))
+    context = {"cart": cart, "refusal": refusal, "sent": sent or {}, "lines_max": LINES_MAX}
+    return await page(request, "cart/cart.html", context, status=refusal.status if refusal else 200)
+
+
+def _customer_id(visitor: Visitor) -> UUID | None:
+    return visitor.customer.id if visitor.customer else None
+
+
+routes = [cart_page, put_in, change_line, accept_new_prices]
