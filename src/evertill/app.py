@@ -1,0 +1,148 @@
+"""Joins everything: pools, till, provider, slices, background duties, refusals to responses. Read top to bottom."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp
+
+from evertill.checkout.complete import Checkout
+from evertill.checkout.compose import House
+from evertill.checkout.sessions import Sessions
+from evertill.checkout.settling import Settling
+from evertill.checkout.till import Till
+from evertill.clock import Clock, utc_now
+from evertill.duties import Duty
+from evertill.figures import figures_of
+from evertill.idempotency import forget_old
+from evertill.notices import Sender
+from evertill.payments.model import Ending
+from evertill.payments.reconcile import Reconciler
+from evertill.payments.sandbox import Sandbox
+from evertill.refusals import Refusal
+from evertill.resilience import PAYMENT
+from evertill.settings import Settings
+from evertill.shop import Shop
+from evertill.signing import Signer, load_secret
+from evertill.storage import Pool, open_pool
+from evertill.web.errors import answer_fault, answer_http_exception, answer_refusal
+from evertill.web.headers import with_security_headers
+from evertill.web.routing import openapi, routes
+
+log = logging.getLogger(__name__)
+
+# How a worker process learns its settings: the command that starts it writes them here.
+SETTINGS_VARIABLE = "EVERTILL_WORKER_SETTINGS"
+
+
+def create() -> ASGIApp:
+    """The application of one worker process, settings taken from the environment."""
+    settings = msgspec.json.decode(os.environ[SETTINGS_VARIABLE], type=Settings, dec_hook=_path)
+    return build(settings, Signer(load_secret(settings.data)))
+
+
+def build(settings: Settings, signer: Signer, *, clock: Clock = utc_now) -> ASGIApp:
+    """The application for these settings; the database must be there and migrated."""
+    app = Litestar(
+        route_handlers=routes(settings),
+        lifespan=[_open_shop(settings, signer, clock)],
+        exception_handlers={
+            Refusal: answer_refusal,  # type: ignore[dict-item]
+            HTTPException: answer_http_exception,  # type: ignore[dict-item]
+            Exception: answer_fault,  # type: ignore[dict-item]
+        },
+        openapi_config=openapi(settings),
+        logging_config=None,
+        state=State(),
+        pdb_on_exception=False,
+        debug=False,
+    )
+    return with_security_headers(app, https=settings.address.startswith("https://"))
+
+
+def _open_shop(
+    settings: Settings, signer: Signer, clock: Clock
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            shop = await open_shop(settings, signer, clock, stack)
+            app.state.shop = shop
+            app.state.figures = figures_of(shop)
+            stopping = asyncio.Event()
+            duties = [asyncio.create_task(duty.run(stopping), name=duty.name) for duty in _duties(shop)]
+            yield
+            # A drain: what was asked is finished, then duties end their round, then pools close.
+            await shop.sessions.groups.drain()
+            await shop.checkout.drain()
+            stopping.set()
+            await asyncio.wait(duties, timeout=30)
+
+    return lifespan
+
+
+async def open_shop(settings: Settings, signer: Signer, clock: Clock, stack: AsyncExitStack) -> Shop:
+    """Open everything a worker holds; it is closed with the stack."""
+
+    async def pool(purpose: str, size: int, statement_ms: int, lock_ms: int) -> Pool:
+        assert settings.database_url is not None  # the embedded server's, filled in by whoever starts us
+        opened = await open_pool(
+            settings.database_url, purpose=purpose, size=size, statement_ms_max=statement_ms, lock_ms_max=lock_ms
+        )
+        stack.push_async_callback(opened.close)
+        return opened
+
+    browse = await pool("browse", 6, 5_000, 1_000)
+    desk = await pool("desk", 6, 5_000, 3_000)
+    till_pool = await pool("till", 4, 15_000, 10_000)
+    console = await pool("console", 3, 15_000, 3_000)
+    outside = await pool("sandbox provider", 2, 15_000, 10_000)
+    house = House(settings.country, settings.currency, settings.prices_include_tax)
+    provider = Sandbox(outside)
+    till = Till(
+        till_pool,
+        house=house,
+        provider_name=provider.name,
+        answer_within=PAYMENT.deadline + timedelta(seconds=10),
+    )
+    return Shop(
+        settings=settings,
+        house=house,
+        clock=clock,
+        signer=signer,
+        browse=browse,
+        desk=desk,
+        till_pool=till_pool,
+        console=console,
+        sessions=Sessions(till_pool, house=house, life=settings.session_life),
+        checkout=Checkout(till=till, provider=provider, pool=till_pool, clock=clock),
+        provider=provider,
+    )
+
+
+def _duties(shop: Shop) -> list[Duty]:
+    async def settle(attempt_id: UUID, ending: Ending, now: datetime, look_again_at: datetime) -> None:
+        await shop.checkout.till.settle(Settling(attempt_id, ending, now, look_again_at))
+
+    async def forget() -> int:
+        return await forget_old(shop.desk, before=shop.clock() - timedelta(hours=shop.settings.key_hours))
+
+    reconciler = Reconciler(shop.desk, provider=shop.provider, settle=settle, clock=shop.clock)
+    sender = Sender(shop.desk, settings=shop.settings, signer=shop.signer, clock=shop.clock)
+    return [
+        Duty("reconciler", reconciler.run_once, pause_seconds=1.0),
+        Duty("sender", sender.run_once, pause_seconds=0.5),
+        Duty("key forgetter", forget, pause_seconds=600.0),
+    ]
+
+
+def _path(type_: type, value: object) -> object:
+    return type_(value)

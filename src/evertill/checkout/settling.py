@@ -1,0 +1,166 @@
+"""What a provider's answer means for an attempt, its order, its session and its units."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from evertill import stock
+from evertill.checkout.model import SessionStatus
+from evertill.checkout.records import encode
+from evertill.ids import id_at
+from evertill.money import Money
+from evertill.orders.model import OrderState
+from evertill.payments.model import AttemptState, Done, Ending, Failed
+from evertill.storage import Connection, Statements
+
+sql = Statements.of(__package__)
+
+
+class Settling(msgspec.Struct, frozen=True):
+    """The provider has answered for this attempt."""
+
+    attempt_id: UUID
+    ending: Ending
+    now: datetime
+    look_again_at: datetime  # where the ending is unknown
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """How an order stands after its attempt ended; `now` tells whether this very call ended it."""
+
+    order_id: UUID
+    state: OrderState
+    reason: str | None
+    ended_now: bool
+
+
+class AttemptLocked(msgspec.Struct, frozen=True):
+    """A payment attempt that is locked, with what its order holds."""
+
+    id: UUID
+    order_id: UUID
+    state: AttemptState
+    order_state: OrderState
+    order_reason: str | None
+    session_id: UUID
+    number: str
+    email: str
+    total: Money
+    units: tuple[tuple[str, int], ...]
+
+
+class Settlement(msgspec.Struct, frozen=True):
+    """What will be written for one attempt that ended, or is now known to be unknown."""
+
+    attempt: AttemptLocked
+    ask: Settling
+    attempt_state: AttemptState
+    order_state: OrderState
+    reason: str | None
+    reference: str | None
+
+
+def settle_all(
+    settlings: Sequence[tuple[int, Settling]], attempts: Mapping[UUID, AttemptLocked], moves: stock.Moves
+) -> tuple[list[Settlement], dict[int, Settled]]:
+    """
+    Decide what each ending means: units sold or released, the order confirmed, declined or held.
+
+    An attempt that has ended before keeps its first ending.
+    """
+    endings: dict[UUID, Settlement] = {}
+    answers: dict[int, Settled] = {}
+    for position, ask in settlings:
+        attempt = attempts[ask.attempt_id]
+        if attempt.id in endings:
+            first = endings[attempt.id]
+            answers[position] = Settled(attempt.order_id, first.order_state, first.reason, ended_now=False)
+        elif attempt.state not in (AttemptState.RECORDED, AttemptState.UNKNOWN):
+            answers[position] = Settled(attempt.order_id, attempt.order_state, attempt.order_reason, ended_now=False)
+        else:
+            settlement = _settlement(attempt, ask)
+            endings[attempt.id] = settlement
+            if settlement.order_state is OrderState.CONFIRMED:
+                moves.sell(attempt.units)
+            elif settlement.order_state is OrderState.DECLINED:
+                moves.release(attempt.units)
+            answers[position] = Settled(attempt.order_id, settlement.order_state, settlement.reason, ended_now=True)
+    return list(endings.values()), answers
+
+
+def _settlement(attempt: AttemptLocked, ask: Settling) -> Settlement:
+    match ask.ending:
+        case Done(reference=reference):
+            return Settlement(attempt, ask, AttemptState.AUTHORISED, OrderState.CONFIRMED, None, reference)
+        case Failed(reason=reason):
+            return Settlement(attempt, ask, AttemptState.DECLINED, OrderState.DECLINED, reason, None)
+        case unknown:
+            return Settlement(attempt, ask, AttemptState.UNKNOWN, OrderState.HELD, unknown.reason, None)
+
+
+async def lock_attempts(connection: Connection, settlings: Sequence[tuple[int, Settling]]) -> dict[UUID, AttemptLocked]:
+    if not settlings:
+        return {}
+    rows = await connection.fetch(sql["lock_attempts"], [ask.attempt_id for _, ask in settlings])
+    return {
+        row["id"]: AttemptLocked(
+            id=row["id"],
+            order_id=row["order_id"],
+            state=AttemptState(row["state"]),
+            order_state=OrderState(row["order_state"]),
+            order_reason=row["state_reason"],
+            session_id=row["session_id"],
+            number=row["number"],
+            email=row["email"],
+            total=Money(row["currency"], row["total_minor"]),
+            units=tuple(zip(row["skus"], row["quantities"], strict=True)),
+        )
+        for row in rows
+    }
+
+
+_SESSION_AFTER = {OrderState.CONFIRMED: SessionStatus.COMPLETED, OrderState.DECLINED: SessionStatus.READY}
+_TOLD = {OrderState.CONFIRMED: "order_confirmed", OrderState.HELD: "order_held"}
+
+
+async def write_endings(connection: Connection, endings: Sequence[Settlement]) -> None:
+    if not endings:
+        return
+    told = [
+        ending
+        for ending in endings
+        if ending.attempt.email
+        and (kind := _told(ending)) is not None
+        and (kind != "order_held" or ending.attempt.state is AttemptState.RECORDED)  # held is told once
+    ]
+    over = [ending for ending in endings if ending.order_state in _SESSION_AFTER]
+    await connection.execute(
+        sql["settle_orders"],
+        [ending.attempt.id for ending in endings],
+        [ending.attempt_state for ending in endings],
+        [ending.reason for ending in endings],
+        [ending.reference for ending in endings],
+        [ending.ask.now for ending in endings],
+        [ending.ask.look_again_at if ending.order_state is OrderState.HELD else None for ending in endings],
+        [ending.attempt.order_id for ending in endings],
+        [ending.order_state for ending in endings],
+        [None if ending.order_state is OrderState.HELD else ending.ask.now for ending in endings],
+        [id_at(ending.ask.now) for ending in told],
+        [_told(ending) for ending in told],
+        [ending.attempt.email for ending in told],
+        [encode({"order_id": str(ending.attempt.order_id)}) for ending in told],
+        [ending.ask.now for ending in told],
+        [ending.attempt.session_id for ending in over],
+        [_SESSION_AFTER[ending.order_state] for ending in over],
+        [ending.attempt.order_id if ending.order_state is OrderState.CONFIRMED else None for ending in over],
+        [ending.ask.now for ending in over],
+    )
+
+
+def _told(ending: Settlement) -> str | None:
+    """Which letter an ending calls for. A decline on the spot is told on the page; a late one by letter."""
+    if ending.order_state is OrderState.DECLINED and ending.attempt.state is AttemptState.UNKNOWN:
+        return "order_declined"
+    return _TOLD.get(ending.order_state)

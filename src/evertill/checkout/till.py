@@ -1,0 +1,96 @@
+"""
+The till: turns checkout sessions into orders, in groups.
+
+    place ──► lock sessions ─► lock stock ─► decide (pure) ─► write orders, lines, attempts, keys ─► commit
+                                                                                     │
+                                        the provider is called, outside everything   ▼
+    settle ─► lock attempts ─► write endings, orders, sessions, stock, outbox ─► commit
+
+Placings and settlings that come while a group is being written form the next group, in one transaction
+of at most nine round trips, whatever its size. An order that fails (sold out, price changed) fails alone.
+Rows are locked in one order everywhere: sessions, attempts, stock; within each by key.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import asyncpg
+
+from evertill import stock
+from evertill.checkout.compose import House
+from evertill.checkout.placing import Group, Placing, PlacingAnswer, lock_sessions, lock_stock
+from evertill.checkout.settling import Settled, Settling, lock_attempts, settle_all, write_endings
+from evertill.storage import Connection, Groups, Pool, Statements
+
+stock_sql = Statements.of(stock.__name__)
+
+_RETRIES_MAX = 4
+
+
+class Till:
+    """One per worker. Any number of workers may sell the same stock."""
+
+    def __init__(self, pool: Pool, *, house: House, provider_name: str, answer_within: timedelta) -> None:
+        self._pool = pool
+        self._house = house
+        self._provider_name = provider_name
+        self._answer_within = answer_within  # after this an attempt nobody settled is the reconciler's
+        self.groups: Groups[Placing | Settling, PlacingAnswer | Settled] = Groups("till", self._run)
+
+    async def place(self, ask: Placing) -> PlacingAnswer:
+        """
+        Take an order: units claimed, order and payment attempt written, durable on return.
+
+        Raises:
+            NotFound, Conflict: The session is not theirs or past paying; the key was used for something else.
+            Invalid: The session is not complete; names what is missing.
+            Unavailable: Too many wait.
+        """
+        try:
+            answer = await self.groups.submit(ask)
+        except asyncpg.UniqueViolationError:
+            answer = await self.groups.submit(ask)  # a twin was first by a hair: its record answers now
+        assert not isinstance(answer, Settled)
+        return answer
+
+    async def settle(self, ask: Settling) -> Settled:
+        """Write what an attempt came to. Settling twice changes nothing the second time."""
+        answer = await self.groups.submit(ask)
+        assert isinstance(answer, Settled)
+        return answer
+
+    async def _run(self, asks: Sequence[Placing | Settling]) -> Sequence[PlacingAnswer | Settled | Exception]:
+        for tried in range(_RETRIES_MAX):
+            try:
+                return await self._write(asks)
+            except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
+                if tried == _RETRIES_MAX - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _write(self, asks: Sequence[Placing | Settling]) -> Sequence[PlacingAnswer | Settled | Exception]:
+        placings = [(position, ask) for position, ask in enumerate(asks) if isinstance(ask, Placing)]
+        settlings = [(position, ask) for position, ask in enumerate(asks) if isinstance(ask, Settling)]
+        answers: dict[int, PlacingAnswer | Settled | Exception] = {}
+        moves = stock.Moves()
+        async with self._pool.acquire() as connection, connection.transaction():
+            placed = Group(self._house, self._provider_name, self._answer_within)
+            if placings:
+                locked = await lock_sessions(connection, placings)
+                attempts = await lock_attempts(connection, settlings)
+                free = await lock_stock(connection, locked)
+                answers |= placed.decide(placings, locked, free, moves)
+            else:
+                attempts = await lock_attempts(connection, settlings)
+            endings, settled = settle_all(settlings, attempts, moves)
+            answers |= settled
+            await _move_stock(connection, moves)
+            await placed.write(connection)
+            await write_endings(connection, endings)
+        return [answers[position] for position in range(len(asks))]
+
+
+async def _move_stock(connection: Connection, moves: stock.Moves) -> None:
+    skus, claimed, sold = moves.columns()
+    if skus:
+        await connection.execute(stock_sql["move_stock"], skus, claimed, sold)

@@ -1,0 +1,10 @@
+-- recall --
+-- What is on record under one key.
+SELECT fingerprint, answer, order_id
+  FROM attempt_key
+ WHERE scope = $1 AND key = $2;
+
+-- forget_old --
+-- Keys older than the time we promise to keep them; a bounded bite at a time.
+DELETE FROM attempt_key
+ WHERE ctid = ANY (ARRAY(SELECT ctid FROM attempt_key WHERE created_at < $1 LIMIT 10000));

@@ -1,0 +1,101 @@
+"""The sender: empties the outbox, letter by letter, outside every transaction."""
+
+import asyncio
+import json
+import logging
+from datetime import timedelta
+from email.message import EmailMessage
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+import asyncpg
+
+from evertill.clock import Clock
+from evertill.notices.letters import Letter, write_letter
+from evertill.resilience import EMAIL
+from evertill.settings import Settings
+from evertill.signing import Signer
+from evertill.storage import Pool, Statements
+
+sql = Statements.of(__package__)
+log = logging.getLogger(__name__)
+
+_BITE = 20
+# A letter taken by a sender that dies is due again after this; longer than sending can take.
+_LEASE = timedelta(seconds=60)
+_AT_ONCE = 4
+
+
+class Sender:
+    """
+    Sends what is due, or keeps it where no SMTP server is configured. One per worker; any number may run.
+
+    A letter is taken (and due again after its lease), sent, then marked. A sender that dies between
+    the last two sends it again, with the same Message-ID.
+    """
+
+    def __init__(self, pool: Pool, *, settings: Settings, signer: Signer, clock: Clock) -> None:
+        self._pool = pool
+        self._settings = settings
+        self._signer = signer
+        self._clock = clock
+        self._at_once = asyncio.Semaphore(_AT_ONCE)
+
+    async def run_once(self) -> int:
+        """Take a bite of what is due and send it; returns how many were taken."""
+        rows = await self._pool.fetch(sql["take_due"], self._clock(), _BITE, _LEASE)
+        await asyncio.gather(*(self._send(row) for row in rows))
+        return len(rows)
+
+    async def _send(self, row: "asyncpg.Record") -> None:
+        async with self._at_once:
+            try:
+                letter = await write_letter(
+                    self._pool,
+                    id_=row["id"],
+                    kind=row["kind"],
+                    recipient=row["recipient"],
+                    facts=json.loads(row["facts"]),
+                    settings=self._settings,
+                    signer=self._signer,
+                )
+                await self._deliver(letter)
+            except Exception as error:
+                await self._failed(row, error)
+            else:
+                await self._pool.execute(sql["sent"], row["id"], self._clock())
+
+    async def _deliver(self, letter: Letter) -> None:
+        if self._settings.smtp_url is None:
+            await self._pool.execute(
+                sql["keep"], letter.message_id, letter.recipient, letter.subject, letter.body, self._clock()
+            )
+            return
+        address = urlsplit(self._settings.smtp_url)
+        await aiosmtplib.send(
+            _message(letter, self._settings),
+            hostname=address.hostname,
+            port=address.port or (465 if address.scheme == "smtps" else 587),
+            username=unquote(address.username) if address.username else None,
+            password=unquote(address.password) if address.password else None,
+            use_tls=address.scheme == "smtps",
+            timeout=EMAIL.deadline.total_seconds(),
+        )
+
+    async def _failed(self, row: "asyncpg.Record", error: Exception) -> None:
+        wait = None if isinstance(error, LookupError) else EMAIL.next_try(row["tries"])
+        now = self._clock()
+        log.warning("letter_failed id=%s kind=%s tries=%d error=%r", row["id"], row["kind"], row["tries"], error)
+        due = now + wait if wait is not None else None
+        await self._pool.execute(sql["failed"], row["id"], f"{type(error).__name__}: {error}", due, now)
+
+
+def _message(letter: Letter, settings: Settings) -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = f"{settings.shop_name} <{settings.shop_email}>"
+    message["To"] = letter.recipient
+    message["Subject"] = letter.subject
+    message["Message-ID"] = letter.message_id
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(letter.body)
+    return message

@@ -1,0 +1,133 @@
+"""Settings: read once, checked at the start; a bad one stops the start with its name and value."""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from babel import Locale, UnknownLocaleError
+from babel.numbers import is_currency
+
+PREFIX = "EVERTILL_"
+
+
+class BadSetting(ValueError):
+    """A setting that cannot be. Says its name, its value and what is allowed."""
+
+    def __init__(self, name: str, value: object, allowed: str) -> None:
+        super().__init__(f"setting {name} is {value!r}: {allowed}")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Everything an operator may set, by flag or as EVERTILL_<NAME> in the environment; a flag wins.
+
+    Secrets (EVERTILL_SECRET, passwords in URLs) come from the environment or the data folder only.
+    """
+
+    data: Path = Path(".evertill")
+    database_url: str | None = None  # None: the embedded server in data/postgres
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    public_url: str = ""  # how the world reaches the shop; "": http://host:port
+    shop_name: str = "Evertill"
+    shop_email: str = "shop@evertill.example"
+    currency: str = "GBP"
+    locale: str = "en_GB"
+    country: str = "GB"  # where the shop stands: first in lists, home of its taxes
+    prices_include_tax: bool = True
+    smtp_url: str | None = None  # None: letters are kept and shown at /ops/mail
+    session_minutes: int = 360  # a checkout session's life, UCP's default
+    key_hours: int = 48  # how long an attempt's answer is kept for repeats
+    sandbox_payments: bool = True  # offer the built-in sandbox provider
+
+    def __post_init__(self) -> None:
+        _check(self.port in range(1, 65536), "port", self.port, "a whole number from 1 to 65535")
+        _check(1 <= self.workers <= 128, "workers", self.workers, "a whole number from 1 to 128")
+        _check(is_currency(self.currency), "currency", self.currency, "an ISO 4217 code such as GBP")
+        _check(_is_locale(self.locale), "locale", self.locale, "a locale such as en_GB or de_DE")
+        _check(24 <= self.key_hours <= 24 * 90, "key_hours", self.key_hours, "a whole number from 24 to 2160")
+        _check(1 <= self.session_minutes <= 1440, "session_minutes", self.session_minutes, "from 1 to 1440")
+        if self.public_url:
+            parts = urlsplit(self.public_url)
+            _check(
+                parts.scheme in ("http", "https") and bool(parts.netloc) and parts.path in ("", "/"),
+                "public_url",
+                self.public_url,
+                "an http(s) address without a path, such as https://shop.example",
+            )
+        if self.database_url is not None:
+            _check(
+                urlsplit(self.database_url).scheme in ("postgresql", "postgres"),
+                "database_url",
+                without_password(self.database_url),
+                "a URL that begins with postgresql://",
+            )
+        if self.smtp_url is not None:
+            _check(
+                urlsplit(self.smtp_url).scheme in ("smtp", "smtps"),
+                "smtp_url",
+                without_password(self.smtp_url),
+                "a URL such as smtp://user:password@mail.example:587 or smtps://…",
+            )
+
+    @property
+    def address(self) -> str:
+        """How the world reaches the shop, without a slash at the end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+
+    @property
+    def session_life(self) -> timedelta:
+        return timedelta(minutes=self.session_minutes)
+
+
+def read_settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:
+    """
+    Settings from flags (None: not given) over EVERTILL_* variables over defaults.
+
+    Raises:
+        BadSetting: By name and value.
+    """
+    values: dict[str, Any] = {}
+    for field in msgspec.structs.fields(Settings):
+        value = flags.get(field.name)
+        if value is None:
+            value = environment.get(PREFIX + field.name.upper())
+        if value is not None and value != "":
+            try:
+                values[field.name] = msgspec.convert(value, field.type, strict=False, dec_hook=_to_path)
+            except msgspec.ValidationError as error:
+                raise BadSetting(field.name, value, str(error)) from error
+    return Settings(**values)
+
+
+def without_password(url: str) -> str:
+    """A URL fit for a log: its password replaced by stars."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return url.replace(f":{parts.password}@", ":***@", 1)
+
+
+def _check(holds: bool, name: str, value: object, allowed: str) -> None:
+    if not holds:
+        raise BadSetting(name, value, f"must be {allowed}")
+
+
+def _is_locale(name: str) -> bool:
+    try:
+        Locale.parse(name)
+    except (UnknownLocaleError, ValueError):
+        return False
+    return True
+
+
+def _to_path(type_: type, value: object) -> object:
+    if type_ is Path:
+        return Path(str(value))
+    raise NotImplementedError(type_)

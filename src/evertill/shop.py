@@ -1,0 +1,29 @@
+"""What a running worker holds. Made once in app.py, read by routes; verbs are handed only what they need."""
+
+from dataclasses import dataclass
+
+from evertill.checkout.complete import Checkout
+from evertill.checkout.compose import House
+from evertill.checkout.sessions import Sessions
+from evertill.clock import Clock
+from evertill.payments.model import Provider
+from evertill.settings import Settings
+from evertill.signing import Signer
+from evertill.storage import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """One worker's shop."""
+
+    settings: Settings
+    house: House
+    clock: Clock
+    signer: Signer
+    browse: Pool  # reading: pages and searches
+    desk: Pool  # writing outside the till: carts, accounts
+    till_pool: Pool  # checkout sessions and orders, nothing else
+    console: Pool  # the operator console
+    sessions: Sessions
+    checkout: Checkout
+    provider: Provider

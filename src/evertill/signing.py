@@ -1,0 +1,86 @@
+"""The shop's secret, and what it signs: links and cookies that nobody else can make."""
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+from uuid import UUID
+
+
+class Signer:
+    """
+    Signs short texts with HMAC-SHA256, cut to 128 bits, one key per purpose.
+
+    A purpose ("order-link", "csrf") keeps a signature made for one thing from being used for another.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) < 32:
+            raise ValueError("the shop's secret must be at least 32 bytes long")
+        self._secret = secret
+        self._keys: dict[str, hmac.HMAC] = {}
+
+    def sign(self, purpose: str, text: str) -> str:
+        """The signature of a text for a purpose: 22 URL-safe characters."""
+        keyed = self._keys.get(purpose)
+        if keyed is None:
+            key = hmac.digest(self._secret, purpose.encode(), hashlib.sha256)
+            keyed = self._keys[purpose] = hmac.new(key, digestmod=hashlib.sha256)
+        mac = keyed.copy()
+        mac.update(text.encode())
+        return base64.urlsafe_b64encode(mac.digest()[:16]).rstrip(b"=").decode()
+
+    def holds(self, purpose: str, text: str, signature: str) -> bool:
+        """Whether that signature is ours, compared in constant time. Any text is a fair question."""
+        return hmac.compare_digest(self.sign(purpose, text).encode(), signature.encode("utf-8", "replace"))
+
+    def seal(self, purpose: str, id_: UUID) -> str:
+        """An id as an unguessable public name: 32 hex digits, a dot-free join, and its signature."""
+        return f"{id_.hex}-{self.sign(purpose, id_.hex)}"
+
+    def unseal(self, purpose: str, sealed: str) -> UUID | None:
+        """The id behind a public name, or None where we did not make that name for that purpose."""
+        text, _, signature = sealed.partition("-")
+        if len(text) != 32 or not self.holds(purpose, text, signature):
+            return None
+        return UUID(hex=text)
+
+
+def new_token() -> str:
+    """A secret for one cookie or one link: 256 random bits as 43 URL-safe characters."""
+    return secrets.token_urlsafe(32)
+
+
+def token_hash(token: str) -> bytes:
+    """SHA-256 of a token, which is all the tables keep: a stolen table opens no session. Any text is a fair question."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+
+
+def load_secret(data_dir: Path) -> bytes:
+    """
+    The shop's secret: from EVERTILL_SECRET (64 or more hex digits), else from DATA/secret, made on first use.
+
+    The file is readable by its owner only. Several machines of one shop share the environment variable.
+
+    Raises:
+        ValueError: EVERTILL_SECRET is no hex text of 32 bytes or more.
+    """
+    from_environment = os.environ.get("EVERTILL_SECRET")
+    if from_environment:
+        try:
+            secret = bytes.fromhex(from_environment)
+        except ValueError:
+            secret = b""
+        if len(secret) < 32:
+            raise ValueError("EVERTILL_SECRET must be at least 64 hexadecimal digits")
+        return secret
+    path = data_dir / "secret"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return bytes.fromhex(path.read_text().strip())
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_bytes(32).hex())
+    return bytes.fromhex(path.read_text().strip())

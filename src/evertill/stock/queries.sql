@@ -1,0 +1,26 @@
+-- lock_stock --
+-- Free units and price of the group's SKUs; stock rows locked in SKU order, so two groups cannot deadlock.
+  SELECT stock.sku, stock.on_hand - stock.claimed - stock.sold AS free, variant.price_minor,
+         product.status = 'active' AS on_sale
+    FROM stock
+    JOIN variant ON variant.sku = stock.sku
+    JOIN product ON product.id = variant.product_id
+   WHERE stock.sku = ANY ($1::text[])
+ORDER BY stock.sku
+     FOR NO KEY UPDATE OF stock;
+
+-- move_stock --
+-- One row per SKU, locked in SKU order. The table's own CHECK that free is never negative is the last judge.
+WITH locked AS (
+    SELECT stock.sku FROM stock WHERE stock.sku = ANY ($1::text[]) ORDER BY stock.sku FOR NO KEY UPDATE
+)
+UPDATE stock
+   SET claimed = stock.claimed + moves.claimed, sold = stock.sold + moves.sold
+  FROM unnest($1::text[], $2::integer[], $3::integer[]) AS moves (sku, claimed, sold)
+  JOIN locked ON locked.sku = moves.sku
+ WHERE stock.sku = moves.sku;
+
+-- change_on_hand --
+-- An operator's count. The table refuses to fall below what is claimed and sold.
+UPDATE stock SET on_hand = on_hand + $2 WHERE sku = $1
+RETURNING on_hand, claimed, sold;

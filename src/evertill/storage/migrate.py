@@ -1,0 +1,61 @@
+"""Bring a database to this release's schema: a fresh one by schema.sql, an older one by what it lacks."""
+
+import logging
+from dataclasses import dataclass
+from importlib.resources import files
+
+import asyncpg
+
+log = logging.getLogger(__name__)
+
+# Any 64-bit number of our own: two processes that start at once migrate one after the other.
+_MIGRATION_LOCK = 0x45564552_54494C4C
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step. Every step so far may run before the release that needs it is started."""
+
+    version: int
+    sql: str
+
+
+SCHEMA_VERSION = 1
+MIGRATIONS: tuple[Migration, ...] = ()  # from version 2 on; schema.sql is where they arrive
+
+
+def schema_sql() -> str:
+    """The whole schema as a fresh database gets it."""
+    return files("evertill.storage").joinpath("schema.sql").read_text("utf-8")
+
+
+async def migrate(url: str) -> int:
+    """
+    Migrate the database at that URL and return the schema version it then has.
+
+    Raises:
+        RuntimeError: The database was migrated by a newer release than this one.
+    """
+    connection = await asyncpg.connect(url, timeout=30)
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
+            if await connection.fetchval("SELECT to_regclass('schema_version') IS NULL"):
+                await connection.execute(schema_sql())
+                await connection.execute("INSERT INTO schema_version (version) VALUES ($1)", SCHEMA_VERSION)
+                log.info("schema_made version=%d", SCHEMA_VERSION)
+                return SCHEMA_VERSION
+            version = int(await connection.fetchval("SELECT max(version) FROM schema_version"))
+            if version > SCHEMA_VERSION:
+                raise RuntimeError(
+                    f"the database has schema version {version}, this release knows {SCHEMA_VERSION}: "
+                    "run the newer release, or restore a backup from before it"
+                )
+            for migration in MIGRATIONS:
+                if migration.version > version:
+                    await connection.execute(migration.sql)
+                    await connection.execute("INSERT INTO schema_version (version) VALUES ($1)", migration.version)
+                    log.info("schema_migrated version=%d", migration.version)
+            return SCHEMA_VERSION
+    finally:
+        await connection.close()

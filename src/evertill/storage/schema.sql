@@ -1,0 +1,381 @@
+-- The whole schema, as a fresh database gets it. A migration must arrive here (tests/database/test_schema.py).
+-- Money: bigint minor units beside a currency. Time: timestamptz, handed in by the application.
+-- Ids: UUIDv7 made by the application: no sequence, no trigger and no foreign key on the purchase's path
+-- (docs/decisions/0003): what a foreign key would say there, one statement writes and the audit counts.
+
+-- Which migrations this database has seen.
+CREATE TABLE schema_version (
+    version     integer     PRIMARY KEY,
+    applied_at  timestamptz NOT NULL DEFAULT now()
+);
+
+-- ---------------------------------------------------------------- catalog
+
+-- What shoppers browse by. The slug is in the address of its page.
+CREATE TABLE category (
+    slug  text PRIMARY KEY,
+    name  text NOT NULL
+);
+
+-- What is sold; its variants are what is bought.
+CREATE TABLE product (
+    id                uuid        PRIMARY KEY,
+    handle            text        NOT NULL,
+    title             text        NOT NULL,
+    description_html  text        NOT NULL DEFAULT '',     -- cleaned at import, safe to show
+    vendor            text        NOT NULL DEFAULT '',
+    category          text        REFERENCES category (slug),
+    tags              text[]      NOT NULL DEFAULT '{}',
+    option_names      text[]      NOT NULL DEFAULT '{}',   -- at most three: Size, Colour, …
+    image_url         text,                                -- null: we draw one
+    status            text        NOT NULL DEFAULT 'active',
+    popularity        integer     NOT NULL DEFAULT 0,      -- how often it was bought; sorts shelves
+    created_at        timestamptz NOT NULL,
+    updated_at        timestamptz NOT NULL,
+    search            tsvector    NOT NULL GENERATED ALWAYS AS (
+                          setweight(to_tsvector('english', title), 'A')
+                          || setweight(to_tsvector('english', vendor), 'B')
+                          || setweight(to_tsvector('english', regexp_replace(description_html, '<[^>]*>', ' ', 'g')), 'C')
+                      ) STORED,
+    CONSTRAINT product_handle_unique UNIQUE (handle),
+    CONSTRAINT product_status_known  CHECK (status IN ('active', 'draft', 'archived'))
+);
+CREATE INDEX product_search     ON product USING gin (search);
+CREATE INDEX product_shelf      ON product (category, popularity DESC, id) WHERE status = 'active';
+CREATE INDEX product_popularity ON product (popularity DESC, id) WHERE status = 'active';
+CREATE INDEX product_newest     ON product (created_at DESC, id) WHERE status = 'active';
+
+-- One thing that can be bought, named by its SKU. COLLATE "C": rows are locked in SKU order, and every
+-- client must agree on that order byte for byte.
+CREATE TABLE variant (
+    sku               text    COLLATE "C" PRIMARY KEY,
+    product_id        uuid    NOT NULL REFERENCES product (id) ON DELETE CASCADE,
+    position          integer NOT NULL DEFAULT 1,
+    option_values     text[]  NOT NULL DEFAULT '{}',       -- one per option name of the product
+    price_minor       bigint  NOT NULL,
+    compare_at_minor  bigint,                              -- the old price, if the merchant states one
+    currency          text    NOT NULL,
+    image_url         text,
+    CONSTRAINT variant_price_positive   CHECK (price_minor > 0),
+    CONSTRAINT variant_compare_positive CHECK (compare_at_minor > 0),
+    CONSTRAINT variant_currency_iso     CHECK (currency ~ '^[A-Z]{3}$'),
+    CONSTRAINT variant_sku_sane         CHECK (length(sku) BETWEEN 1 AND 120)
+);
+CREATE INDEX variant_of_product ON variant (product_id, position);
+
+-- ---------------------------------------------------------------- stock
+
+-- Units of one SKU. free = on_hand - claimed - sold.
+--   on_hand  in our hands: not yet shipped, whether spoken for or not
+--   claimed  spoken for by an order whose payment has not ended yet
+--   sold     paid for, not yet shipped (shipping takes it off on_hand and sold alike)
+-- never_oversold is the last judge of the first promise.
+CREATE TABLE stock (
+    sku       text    COLLATE "C" PRIMARY KEY,
+    on_hand   integer NOT NULL,
+    claimed   integer NOT NULL DEFAULT 0,
+    sold      integer NOT NULL DEFAULT 0,
+    imported  integer,                                     -- the quantity the last import stated: a repeat changes nothing
+    CONSTRAINT stock_claimed_not_negative CHECK (claimed >= 0),
+    CONSTRAINT stock_sold_not_negative    CHECK (sold >= 0),
+    CONSTRAINT stock_never_oversold       CHECK (claimed + sold <= on_hand)
+) WITH (fillfactor = 50);                                  -- room on the page: a hot row is updated in place
+
+-- ---------------------------------------------------------------- customers
+
+CREATE TABLE customer (
+    id             uuid        PRIMARY KEY,
+    email          text        NOT NULL,                   -- as typed, trimmed
+    email_folded   text        NOT NULL,                   -- lower case: what must be unique
+    name           text        NOT NULL,
+    password_hash  text        NOT NULL,                   -- argon2id
+    created_at     timestamptz NOT NULL,
+    CONSTRAINT customer_email_unique UNIQUE (email_folded)
+);
+
+-- A signed-in browser. Only the hash of its cookie's token is kept.
+CREATE TABLE customer_sign_in (
+    token_hash   bytea       PRIMARY KEY,
+    customer_id  uuid        NOT NULL REFERENCES customer (id) ON DELETE CASCADE,
+    created_at   timestamptz NOT NULL,
+    expires_at   timestamptz NOT NULL
+);
+CREATE INDEX customer_sign_in_expiry ON customer_sign_in (expires_at);
+CREATE INDEX customer_sign_in_of     ON customer_sign_in (customer_id);
+
+-- An e-mail that was asked to prove itself; its account is made when the letter's link is used. It holds nothing
+-- a stranger could have chosen but the e-mail: name and password are asked for behind the link.
+CREATE TABLE pending_sign_up (
+    token_hash   bytea       PRIMARY KEY,
+    email        text        NOT NULL,
+    created_at   timestamptz NOT NULL,
+    expires_at   timestamptz NOT NULL
+);
+CREATE INDEX pending_sign_up_expiry ON pending_sign_up (expires_at);
+
+-- The one link that may set a new password. A newer one takes the older one's place.
+CREATE TABLE password_reset (
+    token_hash   bytea       PRIMARY KEY,
+    customer_id  uuid        NOT NULL REFERENCES customer (id) ON DELETE CASCADE,
+    created_at   timestamptz NOT NULL,
+    expires_at   timestamptz NOT NULL,
+    used_at      timestamptz,
+    CONSTRAINT password_reset_newest_only UNIQUE (customer_id)
+);
+
+-- Tries at a secret, counted per subject (an e-mail, an address) and window.
+CREATE TABLE sign_in_try (
+    subject_hash  bytea       NOT NULL,
+    window_start  timestamptz NOT NULL,
+    tries         integer     NOT NULL,
+    PRIMARY KEY (subject_hash, window_start)
+);
+CREATE INDEX sign_in_try_age ON sign_in_try USING brin (window_start);
+
+-- ---------------------------------------------------------------- staff
+
+CREATE TABLE staff (
+    id             uuid        PRIMARY KEY,
+    email          text        NOT NULL,
+    email_folded   text        NOT NULL,
+    name           text        NOT NULL,
+    role           text        NOT NULL,
+    password_hash  text        NOT NULL,
+    created_at     timestamptz NOT NULL,
+    disabled_at    timestamptz,
+    CONSTRAINT staff_email_unique UNIQUE (email_folded),
+    CONSTRAINT staff_role_known   CHECK (role IN ('viewer', 'operator', 'admin'))
+);
+
+CREATE TABLE staff_sign_in (
+    token_hash  bytea       PRIMARY KEY,
+    staff_id    uuid        NOT NULL REFERENCES staff (id) ON DELETE CASCADE,
+    created_at  timestamptz NOT NULL,
+    expires_at  timestamptz NOT NULL
+);
+
+-- Who changed what, when and why.
+CREATE TABLE staff_action (
+    id         uuid        PRIMARY KEY,
+    staff_id   uuid        REFERENCES staff (id),          -- null: the system itself
+    at         timestamptz NOT NULL,
+    verb       text        NOT NULL,                       -- ship, cancel, refund, set_stock, …
+    subject    text        NOT NULL,                       -- order:<id>, sku:<sku>, …
+    reason     text        NOT NULL DEFAULT '',
+    facts      jsonb       NOT NULL DEFAULT '{}'
+);
+CREATE INDEX staff_action_of ON staff_action (subject, id);
+
+-- ---------------------------------------------------------------- cart
+
+-- What one wants. It belongs to a browser until its customer signs in.
+CREATE TABLE cart (
+    id            uuid        PRIMARY KEY,
+    browser_hash  bytea,                                   -- sha-256 of the browser's cookie token
+    customer_id   uuid        REFERENCES customer (id) ON DELETE CASCADE,
+    created_at    timestamptz NOT NULL,
+    updated_at    timestamptz NOT NULL,
+    CONSTRAINT cart_of_one_browser  UNIQUE (browser_hash),
+    CONSTRAINT cart_of_one_customer UNIQUE (customer_id),
+    CONSTRAINT cart_has_owner       CHECK (browser_hash IS NOT NULL OR customer_id IS NOT NULL)
+);
+
+CREATE TABLE cart_line (
+    cart_id      uuid        NOT NULL REFERENCES cart (id) ON DELETE CASCADE,
+    sku          text        COLLATE "C" NOT NULL,
+    quantity     integer     NOT NULL,
+    price_minor  bigint      NOT NULL,                     -- as shown when it was put in: a change is told
+    added_at     timestamptz NOT NULL,
+    PRIMARY KEY (cart_id, sku),
+    CONSTRAINT cart_line_quantity_sane CHECK (quantity BETWEEN 1 AND 999)
+);
+
+-- ---------------------------------------------------------------- checkout
+
+-- The attempt to buy. doc holds what was asked and the quote as signed at updated_at (checkout/model.py: Session).
+CREATE TABLE checkout_session (
+    id           uuid        PRIMARY KEY,
+    status       text        NOT NULL,
+    channel      text        NOT NULL,                     -- web, ucp
+    owner        text        NOT NULL,                     -- the browser or agent that opened it
+    customer_id  uuid,
+    order_id     uuid,                                     -- the order it became, or is becoming
+    version      integer     NOT NULL DEFAULT 1,           -- a change names the version it saw
+    doc          json        NOT NULL,
+    created_at   timestamptz NOT NULL,
+    updated_at   timestamptz NOT NULL,
+    expires_at   timestamptz NOT NULL,
+    CONSTRAINT checkout_session_status_known
+        CHECK (status IN ('incomplete', 'ready', 'completing', 'completed', 'canceled')),
+    CONSTRAINT checkout_session_order_when_completing
+        CHECK ((status IN ('completing', 'completed')) = (order_id IS NOT NULL))
+) WITH (fillfactor = 80);
+
+-- One row per attempt that ended or made an order, named by the client's key: same key, same answer.
+CREATE TABLE attempt_key (
+    scope        text        COLLATE "C" NOT NULL,         -- who and which verb
+    key          text        COLLATE "C" NOT NULL,
+    fingerprint  bytea       NOT NULL,                     -- sha-256 of what was asked
+    answer       json,                                     -- what was answered, where that was the end of it
+    order_id     uuid,                                     -- else the order it made, whose state is the answer
+    created_at   timestamptz NOT NULL,
+    PRIMARY KEY (scope, key),
+    CONSTRAINT attempt_key_has_answer CHECK ((answer IS NULL) <> (order_id IS NULL))
+);
+CREATE INDEX attempt_key_age ON attempt_key USING brin (created_at);
+
+-- ---------------------------------------------------------------- orders
+
+-- The usual. Lifecycle in orders/model.py.
+CREATE TABLE orders (
+    id               uuid        PRIMARY KEY,
+    number           text        COLLATE "C" NOT NULL,     -- what people say on the telephone
+    session_id       uuid        NOT NULL,
+    channel          text        NOT NULL,
+    customer_id      uuid,
+    email            text        NOT NULL,
+    state            text        NOT NULL,
+    state_reason     text,                                 -- why declined, held or cancelled
+    currency         text        NOT NULL,
+    subtotal_minor   bigint      NOT NULL,
+    delivery_minor   bigint      NOT NULL,
+    tax_minor        bigint      NOT NULL,                 -- contained in the total, see tax_included
+    tax_included     boolean     NOT NULL,
+    total_minor      bigint      NOT NULL,
+    refunded_minor   bigint      NOT NULL DEFAULT 0,
+    delivery         text        NOT NULL,                 -- code of the delivery choice
+    details          json        NOT NULL,                 -- buyer and address as given (checkout/model.py: Details)
+    placed_at        timestamptz NOT NULL,
+    settled_at       timestamptz,                          -- when payment ended one way or the other
+    shipped_at       timestamptz,
+    cancelled_at     timestamptz,
+    CONSTRAINT orders_number_unique UNIQUE (number),
+    CONSTRAINT orders_state_known
+        CHECK (state IN ('pending', 'held', 'confirmed', 'declined', 'shipped', 'cancelled')),
+    CONSTRAINT orders_total_sums
+        CHECK (total_minor = subtotal_minor + delivery_minor + CASE WHEN tax_included THEN 0 ELSE tax_minor END),
+    CONSTRAINT orders_amounts_not_negative
+        CHECK (subtotal_minor >= 0 AND delivery_minor >= 0 AND tax_minor >= 0),
+    CONSTRAINT orders_refund_within_total CHECK (refunded_minor BETWEEN 0 AND total_minor),
+    CONSTRAINT orders_settled_when_ended  CHECK ((state IN ('pending', 'held')) = (settled_at IS NULL)),
+    CONSTRAINT orders_shipped_has_time    CHECK ((state = 'shipped') = (shipped_at IS NOT NULL)),
+    CONSTRAINT orders_cancelled_has_time  CHECK ((state = 'cancelled') = (cancelled_at IS NOT NULL))
+) WITH (fillfactor = 80);
+-- One living order per checkout session: pressing twice cannot buy twice.
+CREATE UNIQUE INDEX orders_one_living_per_session ON orders (session_id) WHERE state <> 'declined';
+CREATE INDEX orders_of_customer ON orders (customer_id, id) WHERE customer_id IS NOT NULL;
+CREATE INDEX orders_unsettled   ON orders (placed_at) WHERE state IN ('pending', 'held');
+
+CREATE TABLE order_line (
+    order_id          uuid     NOT NULL,
+    line              smallint NOT NULL,
+    sku               text     COLLATE "C" NOT NULL,
+    title             text     NOT NULL,
+    quantity          integer  NOT NULL,
+    unit_price_minor  bigint   NOT NULL,
+    total_minor       bigint   NOT NULL,
+    PRIMARY KEY (order_id, line),
+    CONSTRAINT order_line_quantity_positive CHECK (quantity > 0),
+    CONSTRAINT order_line_total_multiplies  CHECK (total_minor = unit_price_minor * quantity)
+);
+
+-- ---------------------------------------------------------------- payments
+
+-- One try at getting one order paid. Written before the provider is called; its id is the provider's idempotency key.
+-- Lifecycle in payments/model.py.
+CREATE TABLE payment_attempt (
+    id              uuid        PRIMARY KEY,
+    order_id        uuid        NOT NULL,
+    provider        text        NOT NULL,
+    method          text        NOT NULL,                  -- the provider's token for how to pay; never a card number
+    amount_minor    bigint      NOT NULL,
+    currency        text        NOT NULL,
+    state           text        NOT NULL,
+    reason          text,                                  -- why declined or unknown
+    provider_ref    text,
+    recorded_at     timestamptz NOT NULL,
+    answered_at     timestamptz,
+    captured_at     timestamptz,
+    voided_at       timestamptz,
+    next_look_at    timestamptz,                           -- when the reconciler asks again, while unsettled
+    void_due_at     timestamptz,                           -- the order was cancelled: let the reservation go
+    looks           integer     NOT NULL DEFAULT 0,
+    CONSTRAINT payment_attempt_amount_positive CHECK (amount_minor > 0),
+    CONSTRAINT payment_attempt_state_known
+        CHECK (state IN ('recorded', 'unknown', 'authorised', 'captured', 'declined', 'voided')),
+    CONSTRAINT payment_attempt_no_card_number CHECK (method !~ '^[0-9 -]{12,}$'),
+    CONSTRAINT payment_attempt_look_while_unsettled
+        CHECK ((state IN ('recorded', 'unknown')) = (next_look_at IS NOT NULL))
+) WITH (fillfactor = 80);
+-- An order has one attempt that may hold money.
+CREATE UNIQUE INDEX payment_attempt_one_living ON payment_attempt (order_id) WHERE state NOT IN ('declined', 'voided');
+CREATE INDEX payment_attempt_unsettled ON payment_attempt (next_look_at) WHERE next_look_at IS NOT NULL;
+CREATE INDEX payment_attempt_to_void   ON payment_attempt (void_due_at) WHERE void_due_at IS NOT NULL;
+
+-- Money given back. The guarded statement that writes it also raises orders.refunded_minor.
+CREATE TABLE refund (
+    id            uuid        PRIMARY KEY,                 -- the provider's idempotency key
+    order_id      uuid        NOT NULL REFERENCES orders (id),
+    attempt_id    uuid        NOT NULL REFERENCES payment_attempt (id),
+    amount_minor  bigint      NOT NULL,
+    currency      text        NOT NULL,
+    reason        text        NOT NULL,
+    state         text        NOT NULL,
+    recorded_at   timestamptz NOT NULL,
+    answered_at   timestamptz,
+    next_look_at  timestamptz,
+    looks         integer     NOT NULL DEFAULT 0,
+    CONSTRAINT refund_amount_positive CHECK (amount_minor > 0),
+    CONSTRAINT refund_state_known     CHECK (state IN ('recorded', 'done', 'failed')),
+    CONSTRAINT refund_look_while_open CHECK ((state = 'recorded') = (next_look_at IS NOT NULL))
+);
+CREATE INDEX refund_of_order ON refund (order_id);
+CREATE INDEX refund_open     ON refund (next_look_at) WHERE next_look_at IS NOT NULL;
+
+-- ---------------------------------------------------------------- notices
+
+-- What must be told later, written in the transaction that made it true.
+CREATE TABLE outbox (
+    id          uuid        PRIMARY KEY,
+    kind        text        NOT NULL,                      -- order_confirmed, password_reset, …
+    recipient   text        NOT NULL,
+    facts       json        NOT NULL,
+    created_at  timestamptz NOT NULL,
+    due_at      timestamptz,                               -- null: nothing left to do
+    tries       integer     NOT NULL DEFAULT 0,
+    sent_at     timestamptz,
+    given_up_at timestamptz,
+    last_error  text,
+    CONSTRAINT outbox_due_until_ended CHECK ((due_at IS NULL) = (sent_at IS NOT NULL OR given_up_at IS NOT NULL))
+) WITH (fillfactor = 80);
+CREATE INDEX outbox_due ON outbox (due_at) WHERE due_at IS NOT NULL;
+
+-- Letters kept instead of sent, where no SMTP server is configured (the demo): shown at /ops/mail.
+CREATE TABLE kept_letter (
+    message_id  text        PRIMARY KEY,                   -- the outbox row's own: kept once
+    recipient   text        NOT NULL,
+    subject     text        NOT NULL,
+    body        text        NOT NULL,
+    kept_at     timestamptz NOT NULL
+);
+CREATE INDEX kept_letter_newest ON kept_letter (kept_at DESC);
+
+-- ---------------------------------------------------------------- the sandbox payment provider
+
+-- The provider's side of the sandbox: its own ledger, in its own schema, never joined with ours.
+CREATE SCHEMA sandbox_provider;
+CREATE TABLE sandbox_provider.charge (
+    idempotency_key  uuid        PRIMARY KEY,
+    amount_minor     bigint      NOT NULL,
+    currency         text        NOT NULL,
+    state            text        NOT NULL CHECK (state IN ('authorised', 'declined', 'captured', 'voided')),
+    reason           text,
+    refunded_minor   bigint      NOT NULL DEFAULT 0 CHECK (refunded_minor BETWEEN 0 AND amount_minor),
+    made_at          timestamptz NOT NULL
+);
+CREATE TABLE sandbox_provider.refund (
+    idempotency_key  uuid        PRIMARY KEY,
+    charge_key       uuid        NOT NULL,
+    amount_minor     bigint      NOT NULL,
+    made_at          timestamptz NOT NULL
+);

@@ -1,0 +1,147 @@
+"""One way out: the one place that turns a refusal or a fault into HTTP."""
+
+import logging
+import random
+from typing import Any
+
+import msgspec
+from litestar import MediaType, Request
+from litestar.exceptions import HTTPException
+from litestar.response import Response
+
+from evertill.refusals import (
+    Conflict,
+    Invalid,
+    Malformed,
+    NotAllowed,
+    NotFound,
+    Refusal,
+    SignInNeeded,
+    TooLarge,
+    TooMany,
+    Unavailable,
+    WrongContentType,
+)
+from evertill.ucp.errors import protocol_error
+from evertill.web.browser import ShopRequest
+from evertill.web.rendering import page
+
+log = logging.getLogger(__name__)
+
+# Where UCP speaks; everything below is answered in UCP's shape, /api in RFC 9457's, the rest in words.
+UCP_PATHS = ("/ucp/", "/.well-known/ucp")
+API_PATHS = ("/api/", "/openapi", "/healthz", "/metrics")
+
+_TITLES: dict[type[Refusal], str] = {
+    Malformed: "That could not be read",
+    SignInNeeded: "Please sign in",
+    NotAllowed: "Not allowed",
+    NotFound: "Not here",
+    Conflict: "That was done already",
+    TooLarge: "That is too large",
+    WrongContentType: "That is not the right kind of content",
+    Invalid: "Something needs another look",
+    TooMany: "A little slower, please",
+    Unavailable: "Not at this moment",
+}
+
+
+async def answer_refusal(request: ShopRequest, refusal: Refusal) -> Response[Any]:
+    """A refusal in the language of whoever asked, with Retry-After (jittered) where waiting helps."""
+    if request.url.path.startswith(UCP_PATHS):
+        response: Response[Any] = protocol_error(refusal.status, refusal.code, refusal.sentence)
+    elif _wants_json(request):
+        response = Response(
+            {
+                "type": "about:blank",
+                "title": _TITLES.get(type(refusal), "Refused"),
+                "status": refusal.status,
+                "detail": refusal.sentence,
+                "code": refusal.code,
+                "errors": [{"field": field.field, "problem": field.problem} for field in refusal.fields],
+                **refusal.facts,
+            },
+            status_code=refusal.status,
+            media_type="application/problem+json",
+        )
+    else:
+        response = await page(
+            request,
+            "web/refusal.html",
+            {"title": _TITLES.get(type(refusal), "Refused"), "refusal": refusal},
+            status=refusal.status,
+        )
+    if refusal.retry_after_seconds is not None:
+        seconds = refusal.retry_after_seconds + random.randint(0, max(1, refusal.retry_after_seconds // 2))  # noqa: S311
+        response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+async def answer_http_exception(request: ShopRequest, error: HTTPException) -> Response[Any]:
+    """What the framework itself refuses (no such page, method not allowed, a parameter that cannot be)."""
+    kinds: dict[int, type[Refusal]] = {
+        400: Malformed, 401: SignInNeeded, 403: NotAllowed, 404: NotFound, 413: TooLarge, 415: WrongContentType,
+        429: TooMany, 503: Unavailable,
+    }  # fmt: skip
+    if error.status_code >= 500 and error.status_code not in kinds:
+        return await answer_fault(request, error)
+    kind = kinds.get(error.status_code, Malformed)
+    refusal = kind(_CODES.get(error.status_code, "refused"), _SENTENCES.get(error.status_code, str(error.detail)))
+    refusal.status = error.status_code  # 405 and the like keep their own number
+    response = await answer_refusal(request, refusal)
+    for name, value in (error.headers or {}).items():
+        response.headers[name] = value
+    return response
+
+
+_CODES = {400: "malformed", 404: "not_found", 405: "method_not_allowed"}
+_SENTENCES = {
+    400: "The request could not be read.",
+    404: "There is nothing at this address. It may have moved, or the link may be cut off.",
+    405: "This address does not take that kind of request.",
+}
+
+
+async def answer_fault(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """A fault: logged with its facts, told in plain words, its inside kept inside."""
+    log.error("fault path=%s method=%s error=%r", request.url.path, request.method, error, exc_info=error)
+    sentence = (
+        "Something broke on our side. Your cart is safe, and nothing was charged that is not shown on an order. "
+        "If you were paying, press the button again: the same attempt is never carried out twice."
+    )
+    if request.url.path.startswith(UCP_PATHS):
+        return protocol_error(500, "internal_error", sentence)
+    if _wants_json(request):
+        problem = {"type": "about:blank", "title": "Internal error", "status": 500, "detail": sentence, "code": "fault"}
+        return Response(problem, status_code=500, media_type="application/problem+json")
+    # No template that needs the database: it may be what broke.
+    return Response(_FAULT_PAGE.format(sentence=sentence), status_code=500, media_type=MediaType.HTML)
+
+
+_FAULT_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>Something broke on our side</title>
+<link rel="stylesheet" href="/static/shop.css"><body class="plain"><main><h1>Something broke on our side</h1>
+<p>{sentence}</p><p><a href="/cart">Back to your cart</a></p></main></body></html>"""
+
+
+def _wants_json(request: Request[Any, Any, Any]) -> bool:
+    if request.url.path.startswith(API_PATHS):
+        return True
+    accept = request.headers.get("accept", "")
+    return "json" in accept and "text/html" not in accept
+
+
+def decode_json(body: bytes, type_: type[Any]) -> Any:
+    """
+    A JSON body as the type it must be.
+
+    Raises:
+        Malformed: It is not JSON.
+        Invalid: It is JSON of another shape; the field is named.
+    """
+    try:
+        return msgspec.json.decode(body, type=type_)
+    except msgspec.ValidationError as error:
+        raise Invalid("invalid", f"The request says something that cannot be: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Malformed("malformed_json", f"The body is not valid JSON: {error}") from error
