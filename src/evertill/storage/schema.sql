@@ -62,6 +62,7 @@ CREATE TABLE variant (
     CONSTRAINT variant_sku_sane         CHECK (length(sku) BETWEEN 1 AND 120)
 );
 CREATE INDEX variant_of_product ON variant (product_id, position);
+CREATE INDEX variant_by_price   ON variant (price_minor, sku);    -- shelves by price, over the whole catalogue
 
 -- ---------------------------------------------------------------- stock
 
