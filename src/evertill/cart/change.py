@@ -1,16 +1,16 @@
 """
 Change what one wants.
 
-Every verb that depends on what is there locks the cart's row first, reads under that lock, decides, and writes:
-two tabs that press at once come one after the other, and neither's change is lost. Stock is only read here: a
-cart holds nothing back, the till does.
+A verb whose answer depends on what is in the cart locks the cart's row first: two tabs that press at once come one
+after the other, and neither's change is lost. Stock and prices are only read: a cart holds nothing back, the till does.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from evertill.cart.model import quantity_after_adding, quantity_after_setting
+from evertill.cart.model import quantity_after_adding, quantity_after_setting, still_sold
+from evertill.catalog.model import OfferOfProduct
 from evertill.catalog.shelves import offers_by_sku
 from evertill.ids import new_id
 from evertill.storage import Connection, Pool, Statements
@@ -32,18 +32,17 @@ async def put(
         Conflict: The cart has 100 lines already.
         Invalid: With what the cart holds already it is more than is free, or more than 999.
     """
+    offer = await _offer(connection, sku)
     async with connection.transaction():
         cart_id = await open_cart(connection, browser_hash=browser_hash, customer_id=customer_id, now=now)
-        offer = (await offers_by_sku(connection, [sku])).get(sku)
         room = await connection.fetchrow(sql["room"], cart_id, sku)
         assert room is not None  # an aggregate has one row
         whole = quantity_after_adding(offer, quantity, in_cart=room["in_cart"], other_lines=room["other_lines"])
-        assert offer is not None  # else the rule had refused
         await connection.execute(sql["put_line"], cart_id, sku, whole, offer.price_minor, now)
 
 
 async def set_quantity(
-    connection: Connection, *, browser_hash: bytes, customer_id: UUID | None, sku: str, quantity: int
+    connection: Connection | Pool, *, browser_hash: bytes, customer_id: UUID | None, sku: str, quantity: int
 ) -> None:
     """
     Want another quantity of a SKU that is in the cart. Where another tab took it out meanwhile, it stays out.
@@ -55,12 +54,8 @@ async def set_quantity(
         NotFound: It is no longer sold.
         Invalid: More than is free.
     """
-    async with connection.transaction():
-        cart_id = await connection.fetchval(sql["lock_cart"], browser_hash, customer_id)
-        if cart_id is not None:
-            offer = (await offers_by_sku(connection, [sku])).get(sku)
-            whole = quantity_after_setting(offer, quantity)
-            await connection.execute(sql["set_line_quantity"], cart_id, sku, whole)
+    whole = quantity_after_setting(await _offer(connection, sku), quantity)
+    await connection.execute(sql["set_line_quantity"], browser_hash, customer_id, sku, whole)
 
 
 async def remove(connection: Connection | Pool, *, browser_hash: bytes, customer_id: UUID | None, sku: str) -> None:
@@ -69,7 +64,7 @@ async def remove(connection: Connection | Pool, *, browser_hash: bytes, customer
 
 
 async def accept_prices(
-    connection: Connection, *, browser_hash: bytes, customer_id: UUID | None, shown: Mapping[str, int]
+    connection: Connection | Pool, *, browser_hash: bytes, customer_id: UUID | None, shown: Mapping[str, int]
 ) -> None:
     """
     Accept the new prices a page showed. One that has changed again since is not taken over: it is told again.
@@ -77,12 +72,9 @@ async def accept_prices(
     Args:
         shown: SKU to the price shown, in minor units.
     """
-    async with connection.transaction():
-        cart_id = await connection.fetchval(sql["lock_cart"], browser_hash, customer_id)
-        offers = await offers_by_sku(connection, shown)
-        still = {sku: offer.price_minor for sku, offer in offers.items() if offer.price_minor == shown[sku]}
-        if cart_id is not None and still:
-            await connection.execute(sql["set_line_prices"], cart_id, list(still), list(still.values()))
+    offers = await offers_by_sku(connection, shown)
+    still = {sku: offer.price_minor for sku, offer in offers.items() if offer.price_minor == shown[sku]}
+    await connection.execute(sql["set_line_prices"], browser_hash, customer_id, list(still), list(still.values()))
 
 
 async def take_out(
@@ -111,3 +103,7 @@ async def open_cart(
     else:
         cart_id = await connection.fetchval(sql["open_customer_cart"], new_id(), customer_id, now)
     return cart_id
+
+
+async def _offer(connection: Connection | Pool, sku: str) -> OfferOfProduct:
+    return still_sold((await offers_by_sku(connection, [sku])).get(sku))

@@ -110,19 +110,30 @@ def read_quantity(text: str) -> int:
     return int(text)
 
 
-def quantity_after_adding(offer: OfferOfProduct | None, quantity: int, *, in_cart: int, other_lines: int) -> int:
+def still_sold(offer: OfferOfProduct | None) -> OfferOfProduct:
+    """
+    The offer, if it can be put into a cart.
+
+    Raises:
+        NotFound: The SKU is unknown (None), or off the shelves.
+    """
+    if offer is None or not offer.on_sale:
+        raise NotFound("unknown_sku", "This is not sold here, or no longer. Your cart is as it was.")
+    return offer
+
+
+def quantity_after_adding(offer: OfferOfProduct, quantity: int, *, in_cart: int, other_lines: int) -> int:
     """
     What a line holds once that many more are put in.
 
     Args:
-        offer: The SKU as it stands now; None where it is unknown.
+        offer: The SKU as it stands now.
 
         in_cart: Units of it in the cart already.
 
         other_lines: How many other SKUs the cart holds.
 
     Raises:
-        NotFound: It is not sold.
         Conflict: The cart has as many lines as it may have.
         Invalid: Together more than is free, or than one order can carry.
     """
@@ -135,20 +146,17 @@ def quantity_after_adding(offer: OfferOfProduct | None, quantity: int, *, in_car
     return _possible(offer, in_cart + quantity, in_cart)
 
 
-def quantity_after_setting(offer: OfferOfProduct | None, quantity: int) -> int:
+def quantity_after_setting(offer: OfferOfProduct, quantity: int) -> int:
     """
     What a line holds once it is set to that quantity.
 
     Raises:
-        NotFound: It is not sold any more.
         Invalid: More than is free, or than one order can carry.
     """
     return _possible(offer, quantity, 0)
 
 
-def _possible(offer: OfferOfProduct | None, wanted: int, in_cart: int) -> int:
-    if offer is None or not offer.on_sale:
-        raise NotFound("unknown_sku", "This is not sold here, or no longer. Your cart is as it was.")
+def _possible(offer: OfferOfProduct, wanted: int, in_cart: int) -> int:
     if wanted > offer.free_units:
         facts = {"sku": offer.sku, "free_units": max(offer.free_units, 0)}
         raise _quantity_refused("not_enough_stock", _too_many(offer.free_units, in_cart), **facts)

@@ -43,9 +43,11 @@ ON CONFLICT (cart_id, sku) DO UPDATE SET quantity = excluded.quantity, price_min
 -- set_line_quantity --
 -- Another quantity for a line that is there. Its remembered price stays: a change must still be told.
 UPDATE cart_line
-   SET quantity = $3
- WHERE cart_id = $1
-   AND sku = $2
+   SET quantity = $4
+  FROM cart
+ WHERE cart_line.cart_id = cart.id
+   AND ((cart.browser_hash = $1 AND $2::uuid IS NULL) OR cart.customer_id = $2)
+   AND cart_line.sku = $3
 
 -- remove_line --
 -- Takes a line out; one that is not there is out already.
@@ -56,11 +58,12 @@ DELETE FROM cart_line
         AND cart_line.sku = $3
 
 -- set_line_prices --
--- The prices at which lines are wanted from now on ($2 SKUs, $3 prices).
+-- The prices at which lines are wanted from now on ($3 SKUs, $4 prices).
 UPDATE cart_line
    SET price_minor = accepted.price_minor
-  FROM unnest($2::text[], $3::bigint[]) AS accepted (sku, price_minor)
- WHERE cart_line.cart_id = $1
+  FROM cart, unnest($3::text[], $4::bigint[]) AS accepted (sku, price_minor)
+ WHERE cart_line.cart_id = cart.id
+   AND ((cart.browser_hash = $1 AND $2::uuid IS NULL) OR cart.customer_id = $2)
    AND cart_line.sku = accepted.sku
 
 -- take_out_whole --

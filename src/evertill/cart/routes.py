@@ -59,14 +59,11 @@ async def change_line(request: ShopRequest) -> Response[str] | Redirect:
 async def _change_line(request: ShopRequest, form: Mapping[str, str]) -> None:
     shop, visitor = shop_of(request), await visitor_of(request)
     browser_hash, customer_id, sku = visitor.browser_hash, _customer_id(visitor), form.get("sku", "")
-    async with shop.desk.acquire() as connection:
-        if "remove" in form:
-            await remove(connection, browser_hash=browser_hash, customer_id=customer_id, sku=sku)
-        else:
-            quantity = read_quantity(form.get("quantity", ""))
-            await set_quantity(
-                connection, browser_hash=browser_hash, customer_id=customer_id, sku=sku, quantity=quantity
-            )
+    if "remove" in form:
+        await remove(shop.desk, browser_hash=browser_hash, customer_id=customer_id, sku=sku)
+    else:
+        quantity = read_quantity(form.get("quantity", ""))
+        await set_quantity(shop.desk, browser_hash=browser_hash, customer_id=customer_id, sku=sku, quantity=quantity)
 
 
 @post("/cart/prices", status_code=303)
@@ -74,13 +71,12 @@ async def accept_new_prices(request: ShopRequest) -> Redirect:
     """Accept the changed prices the cart's page showed."""
     form = await read_form(request)
     shop, visitor = shop_of(request), await visitor_of(request)
-    async with shop.desk.acquire() as connection:
-        await accept_prices(
-            connection,
-            browser_hash=visitor.browser_hash,
-            customer_id=_customer_id(visitor),
-            shown=read_shown_prices(form),
-        )
+    await accept_prices(
+        shop.desk,
+        browser_hash=visitor.browser_hash,
+        customer_id=_customer_id(visitor),
+        shown=read_shown_prices(form),
+    )
     return await see_other(request, "/cart")
 
 
