@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from evertill.checkout.address import check_address, is_country
+from evertill.address import check_address, is_country
 from evertill.checkout.delivery import PICKUP, choices_for
 from evertill.checkout.model import Choice, Line, Remark, SessionStatus, Severity, Terms, Wish
 from evertill.checkout.quote import quote

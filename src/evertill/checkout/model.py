@@ -13,7 +13,8 @@ from uuid import UUID
 
 import msgspec
 
-from evertill.orders.details import Address, Buyer
+from evertill.address import Address
+from evertill.orders.details import Buyer
 
 
 class SessionStatus(enum.StrEnum):

@@ -120,3 +120,8 @@ def _answer(asked: _Asked, state: AttemptState, reason: str | None) -> Ending:
 
 
 _SENTENCES = dict(DECLINES.values())
+
+
+def sentence_of(reason: str | None) -> str:
+    """What a buyer is told about a decline of that reason."""
+    return _SENTENCES.get(reason or "", "The bank declined the payment.")

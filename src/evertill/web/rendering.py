@@ -1,10 +1,13 @@
 """Pages: Jinja2 templates of all slices, and what every page is told."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
+from babel.dates import format_date
+from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from litestar import MediaType
 from litestar.response import Response
 from litestar.response.redirect import Redirect
@@ -30,7 +33,13 @@ def environment() -> Environment:
     )
     made.globals["asset"] = asset_address
     made.filters["money"] = format_money
+    made.filters["day"] = pass_context(_day)
     return made
+
+
+def _day(context: Context, moment: datetime) -> str:
+    """A day as people here write it: "24 November 2026"."""
+    return format_date(moment, "long", locale=context["settings"].locale)
 
 
 def render(shop: Shop, template: str, context: Mapping[str, Any]) -> str:

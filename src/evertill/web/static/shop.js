@@ -25,3 +25,7 @@ document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-auto]");
   if (form && event.target.matches("[data-auto-send]") && form.checkValidity()) form.requestSubmit();
 });
+
+// An order whose payment is still open looks again by itself.
+const open = document.querySelector("[data-look-again]");
+if (open) setTimeout(() => location.reload(), Number(open.dataset.lookAgain) * 1000);

