@@ -25,7 +25,7 @@ from evertill.figures import figures_of
 from evertill.idempotency import forget_old
 from evertill.notices import Sender
 from evertill.payments.model import Ending
-from evertill.payments.reconcile import Reconciler
+from evertill.payments.reconcile import Reconciler, Settle
 from evertill.payments.sandbox import Sandbox
 from evertill.refusals import Refusal
 from evertill.resilience import PAYMENT
@@ -129,19 +129,25 @@ async def open_shop(settings: Settings, signer: Signer, clock: Clock, stack: Asy
 
 
 def _duties(shop: Shop) -> list[Duty]:
-    async def settle(attempt_id: UUID, ending: Ending, now: datetime, look_again_at: datetime) -> None:
-        await shop.checkout.till.settle(Settling(attempt_id, ending, now, look_again_at))
-
     async def forget() -> int:
         return await forget_old(shop.desk, before=shop.clock() - timedelta(hours=shop.settings.key_hours))
 
-    reconciler = Reconciler(shop.desk, provider=shop.provider, settle=settle, clock=shop.clock)
+    reconciler = Reconciler(shop.desk, provider=shop.provider, settle=settle_with(shop.checkout.till), clock=shop.clock)
     sender = Sender(shop.desk, settings=shop.settings, signer=shop.signer, clock=shop.clock)
     return [
         Duty("reconciler", reconciler.run_once, pause_seconds=1.0),
         Duty("sender", sender.run_once, pause_seconds=0.5),
         Duty("key forgetter", forget, pause_seconds=600.0),
     ]
+
+
+def settle_with(till: Till) -> Settle:
+    """How the reconciler writes an ending: through the till, like everybody."""
+
+    async def settle(attempt_id: UUID, ending: Ending, now: datetime, look_again_at: datetime) -> None:
+        await till.settle(Settling(attempt_id, ending, now, look_again_at))
+
+    return settle
 
 
 def _path(type_: type, value: object) -> object:

@@ -4,8 +4,8 @@ The sandbox provider: behaves as its tokens say, and keeps its own ledger as a r
     tok_approve                       reserves the money
     tok_decline_insufficient_funds    and others in DECLINES: a definite no
     tok_slow                          reserves, after three seconds
-    tok_timeout_before                never answers; the money was not reserved
-    tok_timeout_after                 never answers; the money was reserved
+    tok_timeout_before                does not answer; the money is not reserved until asked again
+    tok_timeout_after                 does not answer; the money is reserved
 
 Its ledger lives in a schema of its own, is written on connections of its own and never joined with ours.
 """
@@ -48,13 +48,15 @@ class Sandbox:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._left_waiting: set[UUID] = set()  # keys that were met with silence once; the second time is answered
         self._ledger: Groups[_Asked, Ending] = Groups("sandbox", self._write)
 
     async def authorise(self, ask: Authorisation) -> Ending:
         """As the token says; the first answer to a key is kept."""
         if ask.method == "tok_slow":
             await asyncio.sleep(SLOW_SECONDS)
-        if ask.method == "tok_timeout_before":
+        if ask.method == "tok_timeout_before" and ask.attempt_id not in self._left_waiting:
+            self._left_waiting.add(ask.attempt_id)
             await asyncio.sleep(_SILENCE_SECONDS)
         if ask.method in DECLINES:
             asked = _Asked(ask, AttemptState.DECLINED, DECLINES[ask.method][0])
