@@ -13,8 +13,8 @@ from evertill.refusals import NotFound
 from evertill.web.browser import ShopRequest
 
 _KINDS = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css",
+    ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
 _FOR_A_YEAR = "public, max-age=31536000, immutable"
