@@ -1,0 +1,71 @@
+"""The schema: what a fresh database gets, and what it refuses."""
+
+import asyncpg
+import pytest
+
+from evertill.ids import new_id
+from evertill.storage import Connection, migrate
+from evertill.storage.migrate import SCHEMA_VERSION
+
+
+async def test_migrating_twice_changes_nothing(database_url: str) -> None:
+    """The second time finds its version and stops."""
+    assert await migrate(database_url) == SCHEMA_VERSION
+    assert await migrate(database_url) == SCHEMA_VERSION
+
+
+async def test_a_database_of_a_newer_release_is_left_alone(connection: Connection, database_url: str) -> None:
+    """The start is refused with both versions."""
+    await connection.execute("INSERT INTO schema_version (version) VALUES ($1)", SCHEMA_VERSION + 1)
+    with pytest.raises(RuntimeError, match=f"version {SCHEMA_VERSION + 1}"):
+        await migrate(database_url)
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ("UPDATE stock SET claimed = 6", "stock_never_oversold"),
+        ("UPDATE stock SET sold = 3, claimed = 3", "stock_never_oversold"),
+        ("UPDATE stock SET claimed = -1", "stock_claimed_not_negative"),
+        ("UPDATE stock SET sold = -1", "stock_sold_not_negative"),
+        ("UPDATE stock SET on_hand = -1", "stock_never_oversold"),
+    ],
+)
+async def test_the_table_is_the_last_judge_of_overselling(connection: Connection, change: str, constraint: str) -> None:
+    """Whatever code asks for it, five units are five units."""
+    await connection.execute("INSERT INTO stock (sku, on_hand) VALUES ('A', 5)")
+    with pytest.raises(asyncpg.CheckViolationError) as refused:
+        await connection.execute(change)
+    assert refused.value.constraint_name == constraint
+
+
+async def test_a_session_has_one_living_order_and_an_order_one_living_attempt(connection: Connection) -> None:
+    """Buying twice is refused by the tables themselves; after a decline the way is free again."""
+    session = new_id()
+
+    async def order(state: str) -> None:
+        id_ = new_id()
+        await connection.execute(
+            """INSERT INTO orders (id, number, session_id, channel, email, state, currency, subtotal_minor,
+                                   delivery_minor, tax_minor, tax_included, total_minor, delivery, details, placed_at,
+                                   settled_at)
+               VALUES ($1, $2, $3, 'web', '', $4, 'GBP', 5, 0, 0, true, 5, 'std', '{}', now(),
+                       CASE WHEN $4 IN ('pending', 'held') THEN NULL ELSE now() END)""",
+            id_, str(id_), session, state,
+        )  # fmt: skip
+
+    await order("declined")
+    await order("confirmed")
+    with pytest.raises(asyncpg.UniqueViolationError, match="orders_one_living_per_session"):
+        await order("pending")
+
+
+async def test_a_card_number_is_refused_by_the_table(connection: Connection) -> None:
+    """Even if every other guard failed."""
+    with pytest.raises(asyncpg.CheckViolationError, match="payment_attempt_no_card_number"):
+        await connection.execute(
+            """INSERT INTO payment_attempt (id, order_id, provider, method, amount_minor, currency, state, recorded_at,
+                                            next_look_at)
+               VALUES ($1, $1, 'x', '4242 4242 4242 4242', 1, 'GBP', 'recorded', now(), now())""",
+            new_id(),
+        )

@@ -1,0 +1,119 @@
+"""The small shared nouns: ids, signatures, settings, statements."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evertill.ids import id_at, new_id, new_order_number
+from evertill.settings import BadSetting, Settings, read_settings, without_password
+from evertill.signing import Signer, load_secret
+from evertill.storage import Statements
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def test_ids_are_uuid_version_7_and_sort_by_time() -> None:
+    """So that new rows go to the right edge of every index."""
+    made = [id_at(NOON + timedelta(milliseconds=step)) for step in range(50)]
+    assert made == sorted(made)
+    assert {id_.version for id_ in made} == {7}
+    assert {id_.variant for id_ in made} == {"specified in RFC 4122"}
+    assert len({new_id() for _ in range(10_000)}) == 10_000
+
+
+def test_order_numbers_of_one_process_do_not_repeat_within_a_second() -> None:
+    """Sixty thousand orders in one second have sixty thousand numbers, none with a letter one could mistake."""
+    numbers = {new_order_number(NOON) for _ in range(60_000)}
+    assert len(numbers) == 60_000
+    assert not set("".join(numbers)) & set("ILOU")
+
+
+@given(st.text(), st.text())
+def test_a_signature_holds_for_its_text_and_purpose_only(text: str, other: str) -> None:
+    """Also for texts nobody would sign."""
+    signer = Signer(b"s" * 32)
+    signature = signer.sign("link", text)
+    assert signer.holds("link", text, signature)
+    assert not signer.holds("cookie", text, signature)
+    assert signer.holds("link", other, signature) == (text == other)
+    assert not Signer(b"t" * 32).holds("link", text, signature)
+
+
+@given(st.text())
+def test_any_text_can_be_asked_to_be_unsealed(text: str) -> None:
+    """Nonsense is not ours, and nothing breaks."""
+    assert Signer(b"s" * 32).unseal("order", text) is None
+
+
+def test_a_sealed_id_comes_back_and_a_changed_one_does_not() -> None:
+    """Every changed character is found out."""
+    signer, id_ = Signer(b"s" * 32), new_id()
+    sealed = signer.seal("order", id_)
+    assert signer.unseal("order", sealed) == id_
+    for place in range(len(sealed)):
+        changed = sealed[:place] + ("A" if sealed[place] != "A" else "B") + sealed[place + 1 :]
+        assert signer.unseal("order", changed) is None
+
+
+def test_the_secret_is_made_once_and_kept_to_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """0600, the same at every start; the environment wins, and must be long enough."""
+    monkeypatch.delenv("EVERTILL_SECRET", raising=False)
+    first = load_secret(tmp_path)
+    assert load_secret(tmp_path) == first
+    assert len(first) == 32
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+    monkeypatch.setenv("EVERTILL_SECRET", "ab" * 32)
+    assert load_secret(tmp_path) == b"\xab" * 32
+    monkeypatch.setenv("EVERTILL_SECRET", "too short")
+    with pytest.raises(ValueError, match="EVERTILL_SECRET"):
+        load_secret(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", "http"),
+        ("port", "0"),
+        ("workers", "-1"),
+        ("workers", "1e9"),
+        ("currency", "QQQ"),
+        ("locale", "xx_nowhere"),
+        ("key_hours", "1"),
+        ("session_minutes", "0"),
+        ("public_url", "shop.example"),
+        ("public_url", "https://shop.example/path"),
+        ("database_url", "mysql://x"),
+        ("smtp_url", "http://mail"),
+    ],
+)
+def test_a_bad_setting_stops_the_start_with_its_name_and_value(name: str, value: str) -> None:
+    """From the environment or a flag alike."""
+    with pytest.raises(BadSetting, match=name):
+        read_settings({}, {f"EVERTILL_{name.upper()}": value})
+    with pytest.raises(BadSetting, match=name):
+        read_settings({name: value}, {})
+
+
+def test_a_flag_wins_over_the_environment() -> None:
+    """And what is in neither has its default."""
+    settings = read_settings({"port": 9000, "host": None}, {"EVERTILL_PORT": "9001", "EVERTILL_HOST": "0.0.0.0"})
+    assert (settings.port, settings.host, settings.currency) == (9000, "0.0.0.0", "GBP")
+
+
+def test_passwords_in_urls_do_not_reach_logs() -> None:
+    """Neither in what is printed nor in what is refused."""
+    assert without_password("smtp://user:secret@mail:25") == "smtp://user:***@mail:25"
+    with pytest.raises(BadSetting) as refused:
+        Settings(database_url="mysql://user:secret@host/db")
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("package", ["checkout", "payments", "orders", "notices", "idempotency", "stock"])
+def test_every_statement_is_tagged_with_its_caller(package: str) -> None:
+    """So that the database's own lists say who asks."""
+    statements = Statements.of(f"evertill.{package}")
+    assert statements
+    assert all(text.startswith(f"/* {package}.{name} */ ") for name, text in statements.items())
