@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from litestar import get
+from litestar.params import FromPath
 from litestar.response import Response
 
 from evertill.catalog import shelves
@@ -44,7 +45,7 @@ async def categories(request: ShopRequest) -> Response[str]:
 
 
 @get("/categories/{slug:str}")
-async def category(request: ShopRequest, slug: str) -> Response[str]:
+async def category(request: ShopRequest, slug: FromPath[str]) -> Response[str]:
     """One category's shelf."""
     browse = shop_of(request).browse
     # The list is short and tells the category's name, and that it exists with something in it.
@@ -88,7 +89,7 @@ async def search(request: ShopRequest) -> Response[str]:
 
 
 @get("/products/{handle:str}")
-async def product(request: ShopRequest, handle: str) -> Response[str]:
+async def product(request: ShopRequest, handle: FromPath[str]) -> Response[str]:
     """One product, its variants, and the form that puts one into the cart."""
     return await product_page(request, handle)
 
@@ -127,7 +128,7 @@ async def product_page(
 
 
 @get("/pictures/{name:str}")
-async def picture(request: ShopRequest, name: str) -> Response[str]:
+async def picture(request: ShopRequest, name: FromPath[str]) -> Response[str]:
     """The picture we draw for a product that has none."""
     handle, dot, kind = name.rpartition(".")
     if not dot or kind != "svg":

@@ -7,6 +7,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 from litestar import get
+from litestar.params import FromPath
 from litestar.response import Response
 
 from evertill.refusals import NotFound
@@ -54,7 +55,7 @@ def _assets() -> dict[str, Asset]:
 
 
 @get("/static/{name:str}")
-async def static_file(request: ShopRequest, name: str) -> Response[bytes]:
+async def static_file(request: ShopRequest, name: FromPath[str]) -> Response[bytes]:
     """One static file. Names are looked up in what was read at the start: no path of a request reaches the disk."""
     asset = _assets().get(name)
     if asset is None:
