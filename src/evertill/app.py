@@ -1,8 +1,11 @@
 """Joins everything: pools, till, provider, slices, background duties, refusals to responses. Read top to bottom."""
 
 import asyncio
+import ctypes
 import logging
 import os
+import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
@@ -33,6 +36,7 @@ from evertill.settings import Settings
 from evertill.shop import Shop
 from evertill.signing import Signer, load_secret
 from evertill.storage import Pool, open_pool
+from evertill.web.awaited import awaited
 from evertill.web.errors import answer_fault, answer_http_exception, answer_refusal
 from evertill.web.headers import with_security_headers
 from evertill.web.routing import openapi, routes
@@ -41,12 +45,20 @@ log = logging.getLogger(__name__)
 
 # How a worker process learns its settings: the command that starts it writes them here.
 SETTINGS_VARIABLE = "EVERTILL_WORKER_SETTINGS"
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def create() -> ASGIApp:
     """The application of one worker process, settings taken from the environment."""
+    _end_with_parent()
     settings = msgspec.json.decode(os.environ[SETTINGS_VARIABLE], type=Settings, dec_hook=_path)
     return build(settings, Signer(load_secret(settings.data)))
+
+
+def _end_with_parent() -> None:
+    """Ask the kernel for a SIGTERM when the supervisor dies, however it dies: no worker is left behind, unseen."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def build(settings: Settings, signer: Signer, *, clock: Clock = utc_now) -> ASGIApp:
@@ -55,9 +67,9 @@ def build(settings: Settings, signer: Signer, *, clock: Clock = utc_now) -> ASGI
         route_handlers=routes(settings),
         lifespan=[_open_shop(settings, signer, clock)],
         exception_handlers={
-            Refusal: answer_refusal,  # type: ignore[dict-item]
-            HTTPException: answer_http_exception,  # type: ignore[dict-item]
-            Exception: answer_fault,  # type: ignore[dict-item]
+            Refusal: awaited(answer_refusal, answer_fault),
+            HTTPException: awaited(answer_http_exception, answer_fault),
+            Exception: awaited(answer_fault, answer_fault),
         },
         openapi_config=openapi(settings),
         logging_config=None,
