@@ -29,6 +29,7 @@ async def open_pool(
     """
     return await asyncpg.create_pool(
         url,
+        reset=_as_it_is,
         min_size=1,
         max_size=size,
         timeout=acquire_s_max,
@@ -42,3 +43,11 @@ async def open_pool(
             "timezone": "UTC",
         },
     )
+
+
+async def _as_it_is(connection: object) -> None:
+    """
+    What a connection gets on its way back, instead of asyncpg's RESET ALL: nothing, and one round trip less.
+
+    An open transaction was rolled back before this; no statement of ours leaves anything else behind.
+    """
