@@ -65,8 +65,8 @@ _WHO = """/* web.who */
 SELECT customer.id, customer.email, customer.name,
        coalesce((SELECT sum(cart_line.quantity)
                    FROM cart JOIN cart_line ON cart_line.cart_id = cart.id
-                  WHERE CASE WHEN customer.id IS NULL THEN cart.browser_hash = $1
-                             ELSE cart.customer_id = customer.id END), 0)::int AS cart_units
+                  WHERE (customer.id IS NULL AND cart.browser_hash = $1)
+                     OR cart.customer_id = customer.id), 0)::int AS cart_units
   FROM (SELECT 1) AS one
   LEFT JOIN customer_sign_in ON customer_sign_in.token_hash = $2 AND customer_sign_in.expires_at > $3
   LEFT JOIN customer ON customer.id = customer_sign_in.customer_id
