@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from litestar import get, post
+from litestar.params import FromPath
 from litestar.response import Response
 from litestar.response.redirect import Redirect
 
@@ -89,13 +90,13 @@ async def letter_page(request: ShopRequest) -> Response[str]:
 
 
 @get("/account/finish/{token:str}")
-async def finish_page(request: ShopRequest, token: str) -> Response[str]:
+async def finish_page(request: ShopRequest, token: FromPath[str]) -> Response[str]:
     """Behind a sign-up letter's link: choose name and password."""
     return await _finish_form(request, token)
 
 
 @post("/account/finish/{token:str}", status_code=303)
-async def finish(request: ShopRequest, token: str) -> Response[str] | Redirect:
+async def finish(request: ShopRequest, token: FromPath[str]) -> Response[str] | Redirect:
     """The account is made and its browser signed in."""
     form = await read_form(request)
     shop = shop_of(request)
@@ -182,13 +183,13 @@ async def ask_to_reset(request: ShopRequest) -> Response[str] | Redirect:
 
 
 @get("/account/reset/{token:str}")
-async def reset_page(request: ShopRequest, token: str) -> Response[str]:
+async def reset_page(request: ShopRequest, token: FromPath[str]) -> Response[str]:
     """Behind a reset letter's link: choose a new password. Looking does not use the link."""
     return await _reset_form(request, token)
 
 
 @post("/account/reset/{token:str}", status_code=303)
-async def reset(request: ShopRequest, token: str) -> Response[str] | Redirect:
+async def reset(request: ShopRequest, token: FromPath[str]) -> Response[str] | Redirect:
     """The new password counts; every browser is signed out."""
     form = await read_form(request)
     shop = shop_of(request)
