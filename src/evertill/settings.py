@@ -44,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     session_minutes: int = 360  # a checkout session's life, UCP's default
     key_hours: int = 48  # how long an attempt's answer is kept for repeats
     sandbox_payments: bool = True  # offer the built-in sandbox provider
+    ucp_platforms: str = ""  # platform profiles trusted without being fetched: addresses, blanks between them
+    ucp_test_mode: bool = False  # for conformance tests only: test hooks, platforms on this machine, lenient buyers
 
     def __post_init__(self) -> None:
         _check(self.port in range(1, 65536), "port", self.port, "a whole number from 1 to 65535")

@@ -88,7 +88,7 @@ def compose(
             lines, choice=choice, country=goes_to, currency=house.currency, tax_included=house.prices_include_tax
         ),
         remarks=tuple(remarks),
-        agent=agent,
+        agent=msgspec.Raw(b"null") if agent is None else agent,
     )
     missing = not lines or any(remark.severity is Severity.ERROR for remark in remarks)
     return terms, SessionStatus.INCOMPLETE if missing else SessionStatus.READY

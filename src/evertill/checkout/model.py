@@ -106,7 +106,7 @@ class Terms(msgspec.Struct, frozen=True):
     choices: tuple[Choice, ...]
     quote: Quote
     remarks: tuple[Remark, ...] = ()
-    agent: msgspec.Raw | None = None  # what a protocol wants to remember, opaque here
+    agent: msgspec.Raw = msgspec.Raw(b"null")  # what a protocol wants to remember, opaque here
 
 
 class Session(msgspec.Struct, frozen=True):

@@ -1,0 +1,189 @@
+"""From what a platform sends to a wish: bodies read within bounds, words of the protocol turned into ours."""
+
+import msgspec
+
+from evertill.checkout.delivery import PICKUP
+from evertill.checkout.model import Want, Wish
+from evertill.orders import Address, Buyer
+from evertill.refusals import Malformed, WrongContentType
+from evertill.ucp.platforms import Agent
+from evertill.ucp.wire import (
+    BuyerAsked,
+    CheckoutAsked,
+    CompleteAsked,
+    Destination,
+    FulfillmentAsked,
+    InstrumentAsked,
+    MethodAsked,
+)
+from evertill.web.browser import ShopRequest, read_body
+
+_BODY_BYTES_MAX = 64 * 1024
+_KEY_MAX = 255
+
+_checkout = msgspec.json.Decoder(CheckoutAsked)
+_complete = msgspec.json.Decoder(CompleteAsked)
+
+
+class Memo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a session remembers of how its platform put things, to answer in the same words."""
+
+    type: str = ""  # shipping or pickup; "": no fulfillment was asked for, so it is collected
+    method_id: str = "m_1"
+    group_id: str = "g_1"
+    destinations: tuple[Destination, ...] = ()
+    selected_destination_id: str | None = None
+    claims: tuple[str, ...] = ()  # eligibility that was claimed; we know none
+    webhook_url: str | None = None
+
+
+async def read_json(request: ShopRequest) -> bytes:
+    """
+    A JSON body's bytes, sane enough to be decoded.
+
+    Raises:
+        Malformed, TooLarge, WrongContentType: It is not UTF-8, holds NUL, is too long, or is no JSON at all.
+    """
+    body = await read_body(request, _BODY_BYTES_MAX)
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise WrongContentType("wrong_content_type", "Send the body as application/json.")
+    if not body.isascii():
+        try:
+            body.decode()
+        except UnicodeDecodeError as error:
+            raise Malformed("malformed_json", "The body is not valid UTF-8.") from error
+    if b"\\u0000" in body:
+        raise Malformed("invalid_request", "The body holds a NUL character.")
+    return body
+
+
+def checkout_asked(body: bytes) -> CheckoutAsked:
+    """
+    Raises:
+        Malformed: It is no checkout; the field is named.
+    """
+    try:
+        return _checkout.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _unreadable(error) from error
+
+
+def instrument_asked(body: bytes) -> InstrumentAsked:
+    """
+    The instrument to pay with: the selected one, or the only one.
+
+    Raises:
+        Malformed: There is none, or it is not clear which.
+    """
+    try:
+        instruments = _complete.decode(body).payment.instruments
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _unreadable(error) from error
+    selected = [instrument for instrument in instruments if instrument.selected] or list(instruments)
+    if len(selected) != 1:
+        raise Malformed("invalid_request", "Select one of the payment instruments: $.payment.instruments[N].selected.")
+    return selected[0]
+
+
+def _unreadable(error: Exception) -> Malformed:
+    if isinstance(error, msgspec.ValidationError):
+        return Malformed("invalid_request", f"The request says something that cannot be: {error}.")
+    if isinstance(error, RecursionError):
+        return Malformed("malformed_json", "The body is nested too deeply.")
+    return Malformed("malformed_json", f"The body is not valid JSON: {error}.")
+
+
+def key_name(request: ShopRequest) -> str | None:
+    """
+    How a platform names its attempt, quoted (RFC 8941) or bare; None where it does not.
+
+    Raises:
+        Malformed: It cannot be a key.
+    """
+    header = request.headers.get("idempotency-key")
+    if header is None:
+        return None
+    name = header[1:-1] if len(header) >= 2 and header[0] == header[-1] == '"' else header
+    if not 1 <= len(name) <= _KEY_MAX or not (name.isascii() and name.isprintable()):
+        raise Malformed("invalid_request", f"An Idempotency-Key has 1 to {_KEY_MAX} printable ASCII characters.")
+    return name
+
+
+def wish_of(asked: CheckoutAsked, agent: Agent) -> tuple[Wish, Memo]:
+    """
+    What a platform wants in our words, and what to remember of its own.
+
+    A platform that says nothing of delivery gets what needs no address: the goods are collected.
+    """
+    method = _method(asked.fulfillment)
+    claims = asked.context.eligibility if asked.context else None
+    buyer = _buyer(asked.buyer)
+    address: Address | None = None
+    delivery: str | None = PICKUP.code
+    memo = Memo(claims=claims or (), webhook_url=agent.webhook_url)
+    if method is not None:
+        group = method.groups[0] if method.groups else None
+        option = group.selected_option_id if group else None
+        destinations = _named(method.destinations or ())
+        memo = msgspec.structs.replace(
+            memo,
+            type=method.type,
+            method_id=method.id or "m_1",
+            group_id=(group.id if group else None) or "g_1",
+            destinations=destinations,
+            selected_destination_id=method.selected_destination_id,
+        )
+        if method.type == "shipping":
+            delivery = option if option != PICKUP.code else None
+            destination = _selected(destinations, method.selected_destination_id)
+            if destination is not None:
+                address = _address(destination, buyer)
+    wants = tuple(Want(line.item.id, line.quantity, line.id or "") for line in asked.line_items)
+    return Wish(wants, buyer=buyer, address=address, delivery=delivery, vouched=agent.sandbox), memo
+
+
+def _method(fulfillment: FulfillmentAsked | None) -> MethodAsked | None:
+    return fulfillment.methods[0] if fulfillment and fulfillment.methods else None
+
+
+def _named(destinations: tuple[Destination, ...]) -> tuple[Destination, ...]:
+    """Each destination with a name of its own."""
+    return tuple(
+        destination if destination.id else msgspec.structs.replace(destination, id=f"d_{number}")
+        for number, destination in enumerate(destinations, start=1)
+    )
+
+
+def _selected(destinations: tuple[Destination, ...], selected: str | None) -> Destination | None:
+    if selected is None and len(destinations) == 1:
+        return destinations[0]
+    return next((destination for destination in destinations if destination.id == selected), None)
+
+
+def _buyer(asked: BuyerAsked | None) -> Buyer | None:
+    if asked is None:
+        return None
+    return Buyer(
+        email=(asked.email or "").strip(),
+        first_name=asked.first_name or "",
+        last_name=asked.last_name or "",
+        phone=asked.phone_number or "",
+    )
+
+
+def _address(destination: Destination, buyer: Buyer | None) -> Address:
+    name = f"{destination.first_name or ''} {destination.last_name or ''}".strip()
+    if not name and buyer is not None:
+        name = f"{buyer.first_name} {buyer.last_name}".strip()
+    street = destination.street_address or ""
+    if destination.extended_address:
+        street = f"{street}\n{destination.extended_address}"
+    return Address(
+        country=(destination.address_country or "").upper(),
+        name=name,
+        street=street,
+        city=destination.address_locality or "",
+        region=destination.address_region or "",
+        postcode=destination.postal_code or "",
+    )

@@ -1,0 +1,45 @@
+"""What the API keeps between requests in one worker: whom it knows, and what it says every time."""
+
+import msgspec
+
+from evertill.settings import Settings
+from evertill.ucp.discovery import OWN_PLATFORM, business_profile, envelope, own_platform
+from evertill.ucp.platforms import Platforms
+from evertill.ucp.wire import CHECKOUT, FULFILLMENT, ORDER, Envelope
+from evertill.web.browser import ShopRequest, shop_of
+
+# The platform the conformance checker poses as; it cannot be fetched without a network.
+_CHECKER = "https://spck.dev/agent"
+
+
+class Desk:
+    """The API's desk: one per worker."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        testing = settings.ucp_test_mode
+        self.platforms = Platforms(
+            registered=(settings.address + OWN_PLATFORM, *settings.ucp_platforms.split()),
+            sandboxes=(_CHECKER,) if testing else (),
+            loopback=testing,
+        )
+        self.profile = msgspec.json.encode(business_profile(settings, ()))
+        self.own_platform = msgspec.json.encode(own_platform(settings))
+        self.order_envelope = envelope(settings, (ORDER,), paying=False)
+        self.nothing_in_common = envelope(settings, (), paying=False, status="error")
+        self.no_checkout = envelope(settings, (CHECKOUT,), paying=False, status="error")
+        self._checkouts = {
+            shared: envelope(settings, shared, paying=True) for shared in ((CHECKOUT,), (CHECKOUT, FULFILLMENT))
+        }
+
+    def checkout_envelope(self, capabilities: tuple[str, ...]) -> Envelope:
+        """The protocol's part of a checkout for a platform with these capabilities in common."""
+        return self._checkouts[(CHECKOUT, FULFILLMENT) if FULFILLMENT in capabilities else (CHECKOUT,)]
+
+
+def desk_of(request: ShopRequest) -> Desk:
+    """The worker's desk, set up at the first request."""
+    desk: Desk | None = request.app.state.get("ucp_desk")
+    if desk is None:
+        desk = request.app.state.ucp_desk = Desk(shop_of(request).settings)
+    return desk

@@ -1,0 +1,297 @@
+"""
+UCP over REST: each route names the platform, reads the body, calls the verb the pages call, answers in UCP's words.
+
+    GET  /.well-known/ucp                           our profile
+    POST /ucp/v1/checkout-sessions                  open a session
+    GET  /ucp/v1/checkout-sessions/{id}
+    PUT  /ucp/v1/checkout-sessions/{id}             replace what is wanted
+    POST /ucp/v1/checkout-sessions/{id}/complete    pay
+    POST /ucp/v1/checkout-sessions/{id}/cancel
+    GET  /ucp/v1/orders/{id}
+
+What could not be carried out is {code, content} with a 4xx or 5xx; what was carried out and is not what was
+hoped for (sold out, declined, something missing) is 200 with messages.
+"""
+
+from uuid import UUID
+
+import msgspec
+from litestar import get, post, put
+from litestar.response import Response
+
+from evertill.checkout.model import Completion, Session, SessionStatus
+from evertill.checkout.placing import NotPlaced, Placing
+from evertill.checkout.sessions import Opening, Revision, get_session, no_such_session
+from evertill.idempotency import Key, fingerprint_of
+from evertill.ids import new_id
+from evertill.orders import OrderState, order_link, view
+from evertill.payments.sandbox import sentence_of
+from evertill.refusals import Invalid, Malformed, NotFound
+from evertill.shop import Shop
+from evertill.ucp.answering import checkout_answer, order_answer, unavailable
+from evertill.ucp.asking import checkout_asked, instrument_asked, key_name, read_json, wish_of
+from evertill.ucp.desk import Desk, desk_of
+from evertill.ucp.discovery import BASE, HANDLER_ID, OWN_PLATFORM
+from evertill.ucp.platforms import Agent, missing_profile
+from evertill.ucp.wire import (
+    CHECKOUT,
+    ORDER,
+    Envelope,
+    ErrorAnswer,
+    InstrumentAsked,
+    InstrumentUsed,
+    Message,
+    OrderMade,
+)
+from evertill.web.browser import ShopRequest, read_body, shop_of
+
+_SESSION = "ucp-session"
+_ORDER = "ucp-order"
+_CHANNEL = "ucp"
+_PUBLIC = {"Cache-Control": "public, max-age=300"}
+_PRIVATE = {"Cache-Control": "no-store"}
+
+Json = Response[bytes]
+
+_encode = msgspec.json.Encoder().encode
+
+
+@get("/.well-known/ucp")
+async def profile(request: ShopRequest) -> Json:
+    """What we speak, where, and how we are paid."""
+    return Response(desk_of(request).profile, media_type="application/json", headers=_PUBLIC)
+
+
+@get(OWN_PLATFORM)
+async def curl_platform(request: ShopRequest) -> Json:
+    """The profile of the shop's own platform: who you are when you try the API with curl."""
+    return Response(desk_of(request).own_platform, media_type="application/json", headers=_PUBLIC)
+
+
+@post(f"{BASE}/checkout-sessions", status_code=201)
+async def open_checkout(request: ShopRequest) -> Json:
+    """Open a checkout for these lines."""
+    desk, agent = await _who(request)
+    if CHECKOUT not in agent.capabilities:
+        return _incompatible(request, desk)
+    body = await read_json(request)
+    wish, memo = wish_of(checkout_asked(body), agent)
+    shop = shop_of(request)
+    key = _key(request, agent, "open", "", body)
+    session = await shop.sessions.open(
+        Opening(key, wish, _CHANNEL, agent.owner, None, shop.clock(), agent=msgspec.Raw(_encode(memo)))
+    )
+    if not session.terms.lines:
+        return _no_resource(request, desk.no_checkout, unavailable(session))
+    return _checkout(request, desk, agent, session, status=201)
+
+
+@get(f"{BASE}/checkout-sessions/{{name:str}}")
+async def look_at_checkout(request: ShopRequest, name: str) -> Json:
+    """A checkout as it is now."""
+    desk, agent = await _who(request)
+    if CHECKOUT not in agent.capabilities:
+        return _incompatible(request, desk)
+    session = await _session(shop_of(request), agent, name)
+    return _checkout(request, desk, agent, session, order=await _order_of(shop_of(request), session))
+
+
+@put(f"{BASE}/checkout-sessions/{{name:str}}")
+async def revise_checkout(request: ShopRequest, name: str) -> Json:
+    """Replace all that is wanted of a checkout."""
+    desk, agent = await _who(request)
+    if CHECKOUT not in agent.capabilities:
+        return _incompatible(request, desk)
+    body = await read_json(request)
+    wish, memo = wish_of(checkout_asked(body), agent)
+    shop = shop_of(request)
+    key = _key(request, agent, "revise", name, body)
+    session = await shop.sessions.revise(
+        Revision(key, _unseal(shop, name), agent.owner, wish, None, shop.clock(), agent=msgspec.Raw(_encode(memo)))
+    )
+    return _checkout(request, desk, agent, session)
+
+
+@post(f"{BASE}/checkout-sessions/{{name:str}}/cancel", status_code=200)
+async def cancel_checkout(request: ShopRequest, name: str) -> Json:
+    """Call a checkout off."""
+    desk, agent = await _who(request)
+    if CHECKOUT not in agent.capabilities:
+        return _incompatible(request, desk)
+    shop = shop_of(request)
+    key = _key(request, agent, "cancel", name, await read_body(request, 64 * 1024))
+    session = await shop.sessions.revise(Revision(key, _unseal(shop, name), agent.owner, None, None, shop.clock()))
+    return _checkout(request, desk, agent, session)
+
+
+@post(f"{BASE}/checkout-sessions/{{name:str}}/complete", status_code=200)
+async def complete_checkout(request: ShopRequest, name: str) -> Json:
+    """Pay. The same attempt sent again, even at the same time, brings the same order."""
+    desk, agent = await _who(request)
+    if CHECKOUT not in agent.capabilities:
+        return _incompatible(request, desk)
+    shop = shop_of(request)
+    if key_name(request) is None:
+        raise Malformed("idempotency_key_required", "Send an Idempotency-Key, so that paying twice can never happen.")
+    body = await read_json(request)
+    instrument = instrument_asked(body)
+    session_id = _unseal(shop, name)
+    if instrument.handler_id not in (None, HANDLER_ID):
+        session = await get_session(shop.till_pool, session_id=session_id, owner=agent.owner)
+        return _checkout(request, desk, agent, session, messages=(_no_such_handler(instrument),))
+    key = _key(request, agent, "complete", name, body)
+    try:
+        answer = await shop.checkout.complete(
+            Placing(key, session_id, agent.owner, instrument.credential.token, None, shop.clock())
+        )
+    except Invalid as refusal:
+        if refusal.code != "session_incomplete":
+            raise
+        session = await get_session(shop.till_pool, session_id=session_id, owner=agent.owner)
+        return _checkout(request, desk, agent, session)
+    if isinstance(answer, NotPlaced):
+        return _checkout(request, desk, agent, answer.session, messages=(_not_placed(answer),))
+    return _completed(request, desk, agent, answer, instrument)
+
+
+@get(f"{BASE}/orders/{{name:str}}")
+async def look_at_order(request: ShopRequest, name: str) -> Json:
+    """An order as it is now."""
+    desk, agent = await _who(request)
+    if ORDER not in agent.capabilities:
+        return _incompatible(request, desk)
+    shop = shop_of(request)
+    order_id = shop.signer.unseal(_ORDER, name)
+    if order_id is None:
+        raise _no_such_order()
+    order = await view(shop.browse, order_id=order_id)
+    try:
+        session = await get_session(shop.browse, session_id=order.session_id, owner=agent.owner)
+    except NotFound:
+        raise _no_such_order() from None
+    answer = order_answer(
+        order,
+        session,
+        name=name,
+        checkout_name=shop.signer.seal(_SESSION, session.id),
+        permalink=shop.settings.address + order_link(shop.signer, order.id),
+        envelope=desk.order_envelope,
+    )
+    return Response(_encode(answer), media_type="application/json", headers=_PRIVATE)
+
+
+async def _who(request: ShopRequest) -> tuple[Desk, Agent]:
+    header = request.headers.get("ucp-agent")
+    if header is None:
+        raise missing_profile()
+    desk = desk_of(request)
+    return desk, await desk.platforms.agent_of(header)
+
+
+def _key(request: ShopRequest, agent: Agent, verb: str, subject: str, body: bytes) -> Key:
+    """The attempt's name; one that has none gets a fresh one: it cannot be repeated."""
+    return Key(agent.scope, key_name(request) or str(new_id()), fingerprint_of(verb, subject, body))
+
+
+def _unseal(shop: Shop, name: str) -> UUID:
+    session_id = shop.signer.unseal(_SESSION, name)
+    if session_id is None:
+        raise no_such_session()
+    return session_id
+
+
+async def _session(shop: Shop, agent: Agent, name: str) -> Session:
+    return await get_session(shop.till_pool, session_id=_unseal(shop, name), owner=agent.owner)
+
+
+async def _order_of(shop: Shop, session: Session) -> OrderMade | None:
+    if session.status is not SessionStatus.COMPLETED or session.order_id is None:
+        return None
+    order = await view(shop.till_pool, order_id=session.order_id)
+    return _order_made(shop, order.id, order.number)
+
+
+def _order_made(shop: Shop, order_id: UUID, number: str) -> OrderMade:
+    return OrderMade(
+        shop.signer.seal(_ORDER, order_id), number, shop.settings.address + order_link(shop.signer, order_id)
+    )
+
+
+def _completed(
+    request: ShopRequest, desk: Desk, agent: Agent, completion: Completion, instrument: InstrumentAsked
+) -> Json:
+    shop = shop_of(request)
+    used = InstrumentUsed(instrument.id, HANDLER_ID, instrument.type, True)
+    messages: tuple[Message, ...] = ()
+    order = None
+    if completion.state == OrderState.DECLINED:
+        messages = (_declined(completion.reason),)
+    elif completion.session.status is SessionStatus.COMPLETED:
+        order = _order_made(shop, completion.order_id, completion.order_number)
+    return _checkout(request, desk, agent, completion.session, order=order, instrument=used, messages=messages)
+
+
+def _declined(reason: str | None) -> Message:
+    sentence = f"{sentence_of(reason)} Nothing was charged. Try again under a new Idempotency-Key, or pay another way."
+    return Message("error", "payment_failed", sentence, severity="recoverable", path="$.payment.instruments[0]")
+
+
+def _not_placed(answer: NotPlaced) -> Message:
+    return Message("error", answer.code, answer.sentence, severity="recoverable", path="$.line_items")
+
+
+def _no_such_handler(instrument: InstrumentAsked) -> Message:
+    return Message(
+        "error",
+        "invalid_handler",
+        f"This checkout offers no payment handler {instrument.handler_id!r}. Nothing was charged.",
+        severity="recoverable",
+        path="$.payment.instruments[0].handler_id",
+    )
+
+
+def _checkout(
+    request: ShopRequest,
+    desk: Desk,
+    agent: Agent,
+    session: Session,
+    *,
+    status: int = 200,
+    order: OrderMade | None = None,
+    instrument: InstrumentUsed | None = None,
+    messages: tuple[Message, ...] = (),
+) -> Json:
+    shop = shop_of(request)
+    answer = checkout_answer(
+        session,
+        name=shop.signer.seal(_SESSION, session.id),
+        envelope=desk.checkout_envelope(agent.capabilities),
+        shop_name=shop.settings.shop_name,
+        now=shop.clock(),
+        order=order,
+        instrument=instrument,
+        messages=messages,
+    )
+    return Response(_encode(answer), status_code=status, media_type="application/json", headers=_PRIVATE)
+
+
+def _incompatible(request: ShopRequest, desk: Desk) -> Json:
+    content = "Your platform and this business have no capability in common that this needs."
+    message = Message("error", "capabilities_incompatible", content, severity="unrecoverable")
+    return _no_resource(request, desk.nothing_in_common, (message,))
+
+
+def _no_resource(request: ShopRequest, envelope: Envelope, messages: tuple[Message, ...]) -> Json:
+    """There is nothing to show, and why: the request was understood, so 200."""
+    answer = ErrorAnswer(envelope, messages, continue_url=f"{shop_of(request).settings.address}/")
+    return Response(_encode(answer), status_code=200, media_type="application/json", headers=_PRIVATE)
+
+
+def _no_such_order() -> NotFound:
+    return NotFound("not_found", "There is no such order.")
+
+
+routes = [
+    profile, curl_platform, open_checkout, look_at_checkout, revise_checkout, cancel_checkout, complete_checkout,
+    look_at_order,
+]  # fmt: skip
