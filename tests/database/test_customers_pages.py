@@ -38,7 +38,7 @@ async def browser(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
         openapi_config=None,
         logging_config=None,
     )
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://localhost") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://localhost") as client:  # type: ignore[arg-type]
         yield client
 
 

@@ -24,7 +24,7 @@ from evertill.refusals import (
 )
 from evertill.ucp.errors import protocol_error
 from evertill.web.browser import ShopRequest
-from evertill.web.rendering import page
+from evertill.web.rendering import page, see_other
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,8 @@ async def answer_refusal(request: ShopRequest, refusal: Refusal) -> Response[Any
             status_code=refusal.status,
             media_type="application/problem+json",
         )
+    elif "sign_in_at" in refusal.facts:  # a person at a door: the door is shown, not a page that speaks of it
+        response = await see_other(request, str(refusal.facts["sign_in_at"]))
     else:
         response = await page(
             request,
