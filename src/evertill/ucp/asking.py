@@ -1,5 +1,7 @@
 """From what a platform sends to a wish: bodies read within bounds, words of the protocol turned into ours."""
 
+from typing import TypeVar
+
 import msgspec
 
 from evertill.checkout.delivery import PICKUP
@@ -17,6 +19,8 @@ from evertill.ucp.wire import (
     MethodAsked,
 )
 from evertill.web.browser import ShopRequest, read_body
+
+Asked = TypeVar("Asked")
 
 _BODY_BYTES_MAX = 64 * 1024
 _KEY_MAX = 255
@@ -63,10 +67,7 @@ def checkout_asked(body: bytes) -> CheckoutAsked:
     Raises:
         Malformed: It is no checkout; the field is named.
     """
-    try:
-        return _checkout.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _unreadable(error) from error
+    return decoded(_checkout, body)
 
 
 def instrument_asked(body: bytes) -> InstrumentAsked:
@@ -76,14 +77,24 @@ def instrument_asked(body: bytes) -> InstrumentAsked:
     Raises:
         Malformed: There is none, or it is not clear which.
     """
-    try:
-        instruments = _complete.decode(body).payment.instruments
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _unreadable(error) from error
+    instruments = decoded(_complete, body).payment.instruments
     selected = [instrument for instrument in instruments if instrument.selected] or list(instruments)
     if len(selected) != 1:
         raise Malformed("invalid_request", "Select one of the payment instruments: $.payment.instruments[N].selected.")
     return selected[0]
+
+
+def decoded(decoder: msgspec.json.Decoder[Asked], body: bytes) -> Asked:
+    """
+    A body as what it must be.
+
+    Raises:
+        Malformed: It is something else; the field is named.
+    """
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _unreadable(error) from error
 
 
 def _unreadable(error: Exception) -> Malformed:

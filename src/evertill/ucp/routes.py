@@ -28,6 +28,7 @@ from evertill.orders import OrderState, order_link, view
 from evertill.payments.sandbox import sentence_of
 from evertill.refusals import Invalid, Malformed, NotFound
 from evertill.shop import Shop
+from evertill.ucp import testing
 from evertill.ucp.answering import checkout_answer, order_answer, unavailable
 from evertill.ucp.asking import checkout_asked, instrument_asked, key_name, read_json, wish_of
 from evertill.ucp.desk import Desk, desk_of
@@ -50,6 +51,8 @@ _ORDER = "ucp-order"
 _CHANNEL = "ucp"
 _PUBLIC = {"Cache-Control": "public, max-age=300"}
 _PRIVATE = {"Cache-Control": "no-store"}
+
+_SAMPLE_TOKENS = {"success_token": "tok_approve", "fail_token": "tok_decline_generic"}
 
 Json = Response[bytes]
 
@@ -142,7 +145,7 @@ async def complete_checkout(request: ShopRequest, name: str) -> Json:
     key = _key(request, agent, "complete", name, body)
     try:
         answer = await shop.checkout.complete(
-            Placing(key, session_id, agent.owner, instrument.credential.token, None, shop.clock())
+            Placing(key, session_id, agent.owner, _method(instrument), None, shop.clock())
         )
     except Invalid as refusal:
         if refusal.code != "session_incomplete":
@@ -190,6 +193,7 @@ async def _who(request: ShopRequest) -> tuple[Desk, Agent]:
 
 def _key(request: ShopRequest, agent: Agent, verb: str, subject: str, body: bytes) -> Key:
     """The attempt's name; one that has none gets a fresh one: it cannot be repeated."""
+    testing.check_outage(shop_of(request).settings)
     return Key(agent.scope, key_name(request) or str(new_id()), fingerprint_of(verb, subject, body))
 
 
@@ -215,6 +219,11 @@ def _order_made(shop: Shop, order_id: UUID, number: str) -> OrderMade:
     return OrderMade(
         shop.signer.seal(_ORDER, order_id), number, shop.settings.address + order_link(shop.signer, order_id)
     )
+
+
+def _method(instrument: InstrumentAsked) -> str:
+    """The provider's token; the standard's own sample tokens are the sandbox's by other names."""
+    return _SAMPLE_TOKENS.get(instrument.credential.token, instrument.credential.token)
 
 
 def _completed(
@@ -293,5 +302,5 @@ def _no_such_order() -> NotFound:
 
 routes = [
     profile, curl_platform, open_checkout, look_at_checkout, revise_checkout, cancel_checkout, complete_checkout,
-    look_at_order,
+    look_at_order, *testing.routes,
 ]  # fmt: skip
