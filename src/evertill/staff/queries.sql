@@ -88,7 +88,7 @@ INSERT INTO staff_action (id, staff_id, at, verb, subject, reason, facts) VALUES
     FROM staff_action
     LEFT JOIN staff ON staff.id = staff_action.staff_id
    WHERE staff_action.subject = $1
-ORDER BY staff_action.id DESC
+ORDER BY staff_action.at DESC, staff_action.id DESC
    LIMIT $2;
 
 -- purge_sign_ins --
