@@ -27,6 +27,7 @@ from evertill.duties import Duty
 from evertill.figures import figures_of
 from evertill.idempotency import forget_old
 from evertill.notices import Sender
+from evertill.orders.finishing import Finisher
 from evertill.payments.model import Ending
 from evertill.payments.reconcile import Reconciler, Settle
 from evertill.payments.sandbox import Sandbox
@@ -145,9 +146,11 @@ def _duties(shop: Shop) -> list[Duty]:
         return await forget_old(shop.desk, before=shop.clock() - timedelta(hours=shop.settings.key_hours))
 
     reconciler = Reconciler(shop.desk, provider=shop.provider, settle=settle_with(shop.checkout.till), clock=shop.clock)
+    finisher = Finisher(shop.desk, provider=shop.provider, clock=shop.clock)
     sender = Sender(shop.desk, settings=shop.settings, signer=shop.signer, clock=shop.clock)
     return [
         Duty("reconciler", reconciler.run_once, pause_seconds=1.0),
+        Duty("finisher", finisher.run_once, pause_seconds=1.0),
         Duty("sender", sender.run_once, pause_seconds=0.5),
         Duty("key forgetter", forget, pause_seconds=600.0),
     ]

@@ -43,7 +43,12 @@ def check_same(key: Key, recorded: Recorded) -> None:
         Conflict: The key was used for something else.
     """
     if recorded.fingerprint != key.fingerprint:
-        raise Conflict(
-            "idempotency_conflict",
-            "This Idempotency-Key was already used for a different request. Nothing was done. Use a fresh key.",
-        )
+        raise key_reused()
+
+
+def key_reused() -> Conflict:
+    """The refusal of a key that names something else already."""
+    return Conflict(
+        "idempotency_conflict",
+        "This Idempotency-Key was already used for a different request. Nothing was done. Use a fresh key.",
+    )

@@ -1,8 +1,8 @@
-"""Look up what an attempt ended in."""
+"""Look up what an attempt ended in, and write it down."""
 
 from datetime import datetime
 
-from evertill.idempotency.model import Key, Recorded, check_same
+from evertill.idempotency.model import Key, Recorded, check_same, key_reused
 from evertill.storage import Connection, Pool, Statements
 
 sql = Statements.of(__package__)
@@ -21,6 +21,20 @@ async def recall(connection: Connection | Pool, *, key: Key) -> Recorded | None:
     recorded = Recorded(fingerprint=row["fingerprint"], answer=row["answer"], order_id=row["order_id"])
     check_same(key, recorded)
     return recorded
+
+
+async def remember(connection: Connection, *, key: Key, answer: str, now: datetime) -> None:
+    """
+    Write what an attempt was answered, in the transaction that carried it out.
+
+    Args:
+        answer: JSON.
+
+    Raises:
+        Conflict: The key was used at this very moment for something else.
+    """
+    if await connection.fetchval(sql["remember"], key.scope, key.name, key.fingerprint, answer, now) is None:
+        raise key_reused()
 
 
 async def forget_old(connection: Connection | Pool, *, before: datetime) -> int:

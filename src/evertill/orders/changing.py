@@ -1,22 +1,26 @@
 """
-What staff do with an order: ship it, call it off, give money back.
+What staff do with an order: ship it, call it off, give money back, have the provider asked again.
 
-Each is written with who, when and why. Where a provider is asked: what is wanted is recorded first, the
-provider is asked outside the transaction under a stable key, then what came of it is recorded. Pressing
-twice, or a worker dying in between, changes nothing twice.
+Each is written with who, when and why. Where a provider is asked, what is wanted is recorded first, under the
+order's lock, so that of two who want different things one is told no; then orders/finishing.py asks the
+provider outside every transaction and records what came of it. Pressing twice, or a worker dying in between,
+changes nothing twice. Verbs that ask are handed a clock, not a moment: the answer comes at another one.
 """
 
-from datetime import datetime
+import enum
+from datetime import datetime, timedelta
 from uuid import UUID
 
+import asyncpg
+
 from evertill import payments
+from evertill.clock import Clock
 from evertill.money import Money, format_money
 from evertill.notices import enqueue
+from evertill.orders.finishing import carry_out_refund, finish_shipping, let_go
 from evertill.orders.model import OrderState
-from evertill.payments.calls import within
 from evertill.payments.model import AttemptState, Done, Ending, Failed, Provider
-from evertill.payments.reconcile import carry_out_refund, let_go
-from evertill.refusals import Conflict, FieldProblem, Invalid, NotFound, Unavailable
+from evertill.refusals import Conflict, FieldProblem, Invalid, NotFound
 from evertill.resilience import PAYMENT
 from evertill.staff import record_action
 from evertill.storage import Connection, Pool, Statements
@@ -24,46 +28,76 @@ from evertill.storage import Connection, Pool, Statements
 sql = Statements.of(__package__)
 payment_sql = Statements.of(payments.__name__)
 
-_SECONDS = PAYMENT.deadline.total_seconds()
+# The verb that records a wish carries it out itself; only after this is it the finisher's.
+_OWN_TIME = PAYMENT.deadline + timedelta(seconds=5)
+_REASON_CHARACTERS = range(3, 301)
+_SENTENCES_LOCALE = "en_GB"  # of amounts inside our sentences, which are English
 
 
-async def ship(pool: Pool, *, provider: Provider, order_id: UUID, staff_id: UUID, now: datetime) -> None:
+class Outcome(enum.StrEnum):
+    """How far a verb got."""
+
+    DONE = "done"
+    UNDER_WAY = "under_way"  # recorded; the provider has not answered yet, the finisher sees it through
+
+
+async def ship(pool: Pool, *, provider: Provider, order_id: UUID, staff_id: UUID, clock: Clock) -> Outcome:
     """
-    Take the money, then write that the parcel is on its way.
+    Take the money, then write that the parcel is on its way. Shipping what is shipped is done already.
+
+    Returns:
+        DONE, or UNDER_WAY where the provider has not answered: the order is shipped as soon as it does.
 
     Raises:
-        NotFound, Conflict: There is no such order, or it is not one that can be shipped.
-        Unavailable: The provider did not answer; nothing was changed, press again.
+        NotFound: There is no such order.
+        Conflict: It is not one that can be shipped, or the provider will not let the money be taken.
     """
-    async with pool.acquire() as connection:
-        attempt_id, state = await _good_attempt(connection, order_id, wanted=OrderState.CONFIRMED, verb="shipped")
-    if state is not AttemptState.CAPTURED:
-        ending = await within(provider.capture(attempt_id), provider.name, "capture", seconds=_SECONDS)
-        _demand(ending, "The money could not be taken, so the parcel was not marked as shipped.")
+    now = clock()
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(payment_sql["captured"], attempt_id, now)
-        if await connection.fetchval(sql["ship"], order_id, now) is None:
-            return  # pressed twice: the first did it
-        await connection.execute(sql["ship_units"], order_id)
-        await _tell(connection, "order_shipped", order_id, staff_id, "ship", "", now)
+        order = await _lock(connection, order_id)
+        if order["state"] == OrderState.SHIPPED:
+            return Outcome.DONE
+        if order["state"] != OrderState.CONFIRMED:
+            raise _wrong_state(order["state"], "shipped")
+        attempt = await _good_attempt(connection, order_id)
+        if await connection.fetchval(payment_sql["want_captured"], attempt["id"], now + _OWN_TIME) is None:
+            return Outcome.UNDER_WAY  # somebody pressed a moment ago
+        await _record(connection, order_id, staff_id, "ship", "", {"attempt_id": str(attempt["id"])}, now)
+    ending = await finish_shipping(pool, provider=provider, order_id=order_id, attempt_id=attempt["id"], clock=clock)
+    return _outcome(ending, "The money could not be taken, so the parcel is not marked as shipped.")
 
 
-async def cancel(pool: Pool, *, provider: Provider, order_id: UUID, staff_id: UUID, reason: str, now: datetime) -> None:
+async def cancel(pool: Pool, *, provider: Provider, order_id: UUID, staff_id: UUID, reason: str, clock: Clock) -> None:
     """
-    Call off a confirmed order: its units are free again, its reservation is let go.
+    Call off a confirmed order: its units are free again, its reservation is let go. Doing it again changes nothing.
 
     Raises:
-        NotFound, Conflict, Invalid: There is no such order, it can no longer be called off, no reason was given.
+        NotFound: There is no such order.
+        Conflict: It can no longer be called off.
+        Invalid: No reason was given.
     """
     _check_reason(reason)
+    now = clock()
     async with pool.acquire() as connection, connection.transaction():
-        if await connection.fetchval(sql["cancel"], order_id, now, reason) is None:
-            raise await _not_in_state(connection, order_id, "cancelled")
+        order = await _lock(connection, order_id)
+        if order["state"] == OrderState.CANCELLED:
+            return
+        if order["state"] != OrderState.CONFIRMED:
+            raise _wrong_state(order["state"], "cancelled")
+        attempt = await _good_attempt(connection, order_id)
+        if await connection.fetchval(payment_sql["want_voided"], attempt["id"], now + _OWN_TIME) is None:
+            raise Conflict(
+                "being_shipped",
+                "This order is being shipped at this moment: its money is being taken. "
+                "Once it is shipped, the money can be given back instead.",
+            )
+        await connection.execute(sql["cancel"], order_id, now, reason)
         await connection.execute(sql["free_units"], order_id)
-        attempt_id = await connection.fetchval(sql["void_attempt_of"], order_id, now)
-        await _tell(connection, "order_cancelled", order_id, staff_id, "cancel", reason, now)
-    if attempt_id is not None:
-        await let_go(pool, provider=provider, attempt_id=attempt_id, now=now)
+        if order["email"]:
+            facts = {"order_id": str(order_id)}
+            await enqueue(connection, kind="order_cancelled", recipient=order["email"], facts=facts, now=now)
+        await _record(connection, order_id, staff_id, "cancel", reason, {"attempt_id": str(attempt["id"])}, now)
+    await let_go(pool, provider=provider, order_id=order_id, attempt_id=attempt["id"], clock=clock)
 
 
 async def refund(
@@ -75,99 +109,126 @@ async def refund(
     amount_minor: int,
     staff_id: UUID,
     reason: str,
-    now: datetime,
-) -> Ending:
+    clock: Clock,
+) -> Outcome:
     """
     Give money back for a shipped order, in part or whole; never more than was paid.
 
     Args:
         refund_id: Made when the form was shown: pressing twice gives back once.
 
+    Returns:
+        DONE, or UNDER_WAY where the provider has not answered: it is asked until it does.
+
     Raises:
-        NotFound, Conflict, Invalid: No such order, nothing was taken for it, more than is left, no reason.
+        NotFound: There is no such order.
+        Conflict: Nothing was taken for it, the provider refused, or the id was used for another refund.
+        Invalid: More than is left, nothing at all, or no reason.
     """
     _check_reason(reason)
     if amount_minor <= 0:
         raise Invalid("invalid", "The amount must be more than nothing.", fields=[_amount("More than nothing.")])
+    now = clock()
     async with pool.acquire() as connection, connection.transaction():
-        order = await connection.fetchrow(sql["lock_order"], order_id)
-        if order is None:
-            raise NotFound("not_found", "There is no such order.")
-        known = await connection.fetchval("SELECT state FROM refund WHERE id = $1", refund_id)
-        attempt_id, state = await _good_attempt(connection, order_id, wanted=None, verb="refunded")
-        if state is not AttemptState.CAPTURED:
-            raise Conflict("nothing_taken", "No money was taken yet for this order: cancel it instead.")
+        order = await _lock(connection, order_id)
         amount = Money(order["currency"], amount_minor)
-        if known is None:
-            if await connection.fetchval(payment_sql["raise_refunded"], order_id, amount_minor) is None:
-                left = format_money(order["total_minor"] - order["refunded_minor"], order["currency"], "en_GB")
-                raise Invalid(
-                    "refund_too_large", f"At most {left} can still be given back.", fields=[_amount(f"At most {left}.")]
-                )
-            await connection.execute(
-                payment_sql["record_refund"], refund_id, order_id, attempt_id, amount_minor, amount.currency, reason,
-                now, now + PAYMENT.first_retry,
-            )  # fmt: skip
-            await _tell(connection, "order_refunded", order_id, staff_id, "refund", reason, now, amount_minor)
-    return await carry_out_refund(
-        pool, provider=provider, refund_id=refund_id, attempt_id=attempt_id, amount=amount, now=now
-    )
+        known = await connection.fetchrow(payment_sql["refund"], refund_id)
+        if known is not None:
+            return _known_refund(known, order_id, amount)
+        attempt = await _good_attempt(connection, order_id)
+        if attempt["state"] != AttemptState.CAPTURED:
+            raise Conflict("nothing_taken", "No money was taken for this order yet: cancel it instead.")
+        if await connection.fetchval(payment_sql["raise_refunded"], order_id, amount_minor) is None:
+            raise _too_much(order["total_minor"] - order["refunded_minor"], amount.currency)
+        await connection.execute(
+            payment_sql["record_refund"], refund_id, order_id, attempt["id"], amount_minor, amount.currency, reason,
+            now, now + _OWN_TIME,
+        )  # fmt: skip
+        facts = {"refund_id": str(refund_id), "amount_minor": amount_minor, "currency": amount.currency}
+        await _record(connection, order_id, staff_id, "refund", reason, facts, now)
+    ending = await carry_out_refund(
+        pool, provider=provider, refund_id=refund_id, order_id=order_id, attempt_id=attempt["id"], amount=amount,
+        clock=clock,
+    )  # fmt: skip
+    return _outcome(ending, "The money was not given back.")
 
 
-async def _good_attempt(
-    connection: Connection, order_id: UUID, *, wanted: OrderState | None, verb: str
-) -> tuple[UUID, AttemptState]:
-    if wanted is not None and await connection.fetchval("SELECT state FROM orders WHERE id = $1", order_id) != wanted:
-        raise await _not_in_state(connection, order_id, verb)
-    row = await connection.fetchrow(sql["good_attempt_of"], order_id)
-    if row is None:
-        raise Conflict("not_paid", f"This order is not paid, so it cannot be {verb}.")
-    return row["id"], AttemptState(row["state"])
+async def ask_now(pool: Pool, *, order_id: UUID, staff_id: UUID, now: datetime) -> None:
+    """
+    Have the provider asked at once about whatever of an order waits for its answer.
+
+    Raises:
+        NotFound: There is no such order.
+        Conflict: Nothing of it waits for an answer.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        await _lock(connection, order_id)
+        if not await connection.fetchval(payment_sql["ask_now"], order_id, now):
+            raise Conflict("nothing_open", "Nothing of this order waits for the payment provider any more.")
+        await _record(connection, order_id, staff_id, "ask_provider", "", {}, now)
 
 
-async def _not_in_state(connection: Connection, order_id: UUID, verb: str) -> NotFound | Conflict:
-    state = await connection.fetchval("SELECT state FROM orders WHERE id = $1", order_id)
-    if state is None:
-        return NotFound("not_found", "There is no such order.")
-    return Conflict("wrong_state", f"This order is {state}: it cannot be {verb}.", facts={"state": state})
+async def _lock(connection: Connection, order_id: UUID) -> asyncpg.Record:
+    """The order, locked: whoever changes it holds this first, so that what is read after it still holds."""
+    order = await connection.fetchrow(sql["lock_order"], order_id)
+    if order is None:
+        raise NotFound("not_found", "There is no such order.")
+    return order
 
 
-async def _tell(
+async def _good_attempt(connection: Connection, order_id: UUID) -> asyncpg.Record:
+    attempt = await connection.fetchrow(payment_sql["good_attempt_of"], order_id)
+    if attempt is None:
+        raise Conflict("not_paid", "No money is reserved or taken for this order.")
+    return attempt
+
+
+async def _record(
     connection: Connection,
-    kind: str,
     order_id: UUID,
     staff_id: UUID,
     verb: str,
     reason: str,
+    facts: dict[str, object],
     now: datetime,
-    amount_minor: int | None = None,
 ) -> None:
-    """A letter to the buyer and a line in the staff's book, in the caller's transaction."""
-    facts: dict[str, object] = {"order_id": str(order_id)}
-    if amount_minor is not None:
-        facts["amount_minor"] = amount_minor
-    email = await connection.fetchval("SELECT email FROM orders WHERE id = $1", order_id)
-    if email:
-        await enqueue(connection, kind=kind, recipient=email, facts=facts, now=now)
     await record_action(
         connection, staff_id=staff_id, verb=verb, subject=f"order:{order_id}", reason=reason, facts=facts, now=now
     )
 
 
-def _demand(ending: Ending, sentence: str) -> None:
+def _known_refund(known: asyncpg.Record, order_id: UUID, amount: Money) -> Outcome:
+    if (known["order_id"], known["currency"], known["amount_minor"]) != (order_id, amount.currency, amount.minor):
+        raise Conflict("refund_reused", "This form was used for another refund already. Reload the page and try again.")
+    if known["state"] == "failed":
+        raise Conflict("payment_failed", "The payment provider refused this refund. Reload the page to try another.")
+    return Outcome.DONE if known["state"] == "done" else Outcome.UNDER_WAY
+
+
+def _outcome(ending: Ending, sentence: str) -> Outcome:
     match ending:
         case Done():
-            return
+            return Outcome.DONE
         case Failed(sentence=why):
             raise Conflict("payment_failed", f"{sentence} The payment provider says: {why}")
         case _:
-            raise Unavailable(
-                "payment_unknown", f"{sentence} The payment provider did not answer. Try again.", retry_after_seconds=5
-            )
+            return Outcome.UNDER_WAY
+
+
+def _wrong_state(state: str, verb: str) -> Conflict:
+    return Conflict("wrong_state", f"This order is {state}: it cannot be {verb}.", facts={"state": state})
+
+
+def _too_much(left_minor: int, currency: str) -> Invalid:
+    if left_minor == 0:
+        problem = "All of it was given back already."
+    else:
+        problem = f"At most {format_money(left_minor, currency, _SENTENCES_LOCALE)} can still be given back."
+    return Invalid("refund_too_large", problem, fields=[_amount(problem)], facts={"left_minor": left_minor})
 
 
 def _check_reason(reason: str) -> None:
-    if not 3 <= len(reason) <= 300:
+    if len(reason) not in _REASON_CHARACTERS:
         problem = FieldProblem("reason", "Say why, in 3 to 300 characters.")
         raise Invalid("invalid", problem.problem, fields=[problem])
 

@@ -20,20 +20,40 @@ ORDER BY id DESC
    LIMIT $2 OFFSET $3;
 
 -- find --
--- Orders for the console, newest first. Every filter may be null. Matching is by prefix of the number or by e-mail.
+-- Orders for the console, newest first. $1 a state, $2 the last order of the page before; either may be null.
   SELECT id, number, state, email, channel, total_minor, refunded_minor, currency, placed_at
     FROM orders
    WHERE ($1::text IS NULL OR state = $1)
-     AND ($2::text IS NULL OR number LIKE $2 || '%' OR lower(email) = lower($2))
-     AND ($3::uuid IS NULL OR id < $3)
+     AND ($2::uuid IS NULL OR id < $2)
 ORDER BY id DESC
-   LIMIT $4;
+   LIMIT $3;
+
+-- find_by_number --
+-- The same for numbers from $4 up to, but not with, $5: a beginning, walked on the numbers' own index.
+  SELECT id, number, state, email, channel, total_minor, refunded_minor, currency, placed_at
+    FROM orders
+   WHERE number >= $4 AND number < $5
+     AND ($1::text IS NULL OR state = $1)
+     AND ($2::uuid IS NULL OR id < $2)
+ORDER BY id DESC
+   LIMIT $3;
+
+-- find_by_email --
+-- The same for one e-mail address ($4), in whatever case it was typed.
+  SELECT id, number, state, email, channel, total_minor, refunded_minor, currency, placed_at
+    FROM orders
+   WHERE lower(email) = lower($4)
+     AND ($1::text IS NULL OR state = $1)
+     AND ($2::uuid IS NULL OR id < $2)
+ORDER BY id DESC
+   LIMIT $3;
 
 -- lock_order --
--- One order, locked, for a change by staff.
+-- One order, locked: taken first by whoever changes a confirmed order, its attempt or its refunds.
 SELECT id, number, email, state, currency, total_minor, refunded_minor FROM orders WHERE id = $1 FOR NO KEY UPDATE;
 
 -- ship --
+-- On its way. No row: it was not confirmed.
 UPDATE orders SET state = 'shipped', shipped_at = $2 WHERE id = $1 AND state = 'confirmed' RETURNING id;
 
 -- ship_units --
@@ -50,6 +70,7 @@ UPDATE stock
  WHERE stock.sku = units.sku;
 
 -- cancel --
+-- Called off. No row: it was not confirmed.
 UPDATE orders SET state = 'cancelled', state_reason = $3, cancelled_at = $2
  WHERE id = $1 AND state = 'confirmed'
 RETURNING id;
@@ -66,14 +87,6 @@ UPDATE stock
    SET sold = stock.sold - units.quantity
   FROM units JOIN locked ON locked.sku = units.sku
  WHERE stock.sku = units.sku;
-
--- void_attempt_of --
--- The order's reservation is to be let go; the reconciler sees to it if nobody else does.
-UPDATE payment_attempt SET void_due_at = $2 WHERE order_id = $1 AND state = 'authorised' RETURNING id;
-
--- good_attempt_of --
--- The one attempt that holds or took the order's money.
-SELECT id, state FROM payment_attempt WHERE order_id = $1 AND state IN ('authorised', 'captured');
 
 -- day --
 -- What the console's first page says of the last 24 hours.

@@ -1,5 +1,6 @@
 """Look at orders."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -20,6 +21,8 @@ _details = msgspec.json.Decoder(Details)
 HISTORY_PAGE = 20
 FOUND_MAX = 50
 _LINK = "order-link"
+_NUMBER = re.compile(r"[0-9A-HJKMNP-TV-Z]{1,12}")
+_MISTAKEN = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 
 
 class Day(msgspec.Struct, frozen=True):
@@ -81,15 +84,33 @@ async def find(
     Orders for the console, newest first, fifty at the most.
 
     Args:
-        words: The beginning of an order number, or an e-mail address.
+        words: The beginning of an order number, however it is written, or an e-mail address.
 
         before: The last order of the page before.
     """
-    typed = words.strip() if words else None
-    if typed and "@" not in typed:
-        typed = typed.upper().replace("%", "").replace("_", "")
-    rows = await connection.fetch(sql["find"], state, typed or None, before, FOUND_MAX)
+    typed = (words or "").strip()
+    if not typed:
+        rows = await connection.fetch(sql["find"], state, before, FOUND_MAX)
+    elif "@" in typed:
+        rows = await connection.fetch(sql["find_by_email"], state, before, FOUND_MAX, typed.replace("\0", ""))
+    elif beginning := number_beginning(typed):
+        end = beginning[:-1] + chr(ord(beginning[-1]) + 1)
+        rows = await connection.fetch(sql["find_by_number"], state, before, FOUND_MAX, beginning, end)
+    else:
+        rows = []
     return tuple(OrderSummary(**{**row, "state": OrderState(row["state"])}) for row in rows)
+
+
+def number_beginning(typed: str) -> str:
+    """
+    The beginning of an order number as we write it: "1vv3f4" is "1VV3-F4"; "" where it cannot be one.
+
+    Blanks and dashes may be anywhere or nowhere, and letters that are mistaken for digits count as those.
+    """
+    plain = typed.upper().translate(_MISTAKEN)
+    if not _NUMBER.fullmatch(plain):
+        return ""
+    return "-".join(plain[start : start + 4] for start in range(0, len(plain), 4))
 
 
 async def day(connection: Connection | Pool, *, since: datetime) -> Day:

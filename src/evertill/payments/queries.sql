@@ -9,6 +9,15 @@ UPDATE payment_attempt AS attempt
 RETURNING attempt.id, attempt.order_id, attempt.method, attempt.amount_minor, attempt.currency, attempt.next_look_at,
           orders.number;
 
+-- due_captures --
+-- Reservations of orders on their way out of the house that still have to be taken.
+UPDATE payment_attempt AS attempt
+   SET capture_due_at = $1::timestamptz + interval '30 seconds'
+  FROM (SELECT id FROM payment_attempt WHERE capture_due_at <= $1 ORDER BY capture_due_at LIMIT $2
+           FOR UPDATE SKIP LOCKED) AS due
+ WHERE attempt.id = due.id
+RETURNING attempt.id, attempt.order_id;
+
 -- due_voids --
 -- Reservations of cancelled orders that still have to be let go.
 UPDATE payment_attempt AS attempt
@@ -16,6 +25,35 @@ UPDATE payment_attempt AS attempt
   FROM (SELECT id FROM payment_attempt WHERE void_due_at <= $1 ORDER BY void_due_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS due
  WHERE attempt.id = due.id
 RETURNING attempt.id, attempt.order_id;
+
+-- good_attempt_of --
+-- The one attempt that holds or took an order's money.
+SELECT id, state, capture_due_at
+  FROM payment_attempt
+ WHERE order_id = $1 AND state IN ('authorised', 'captured');
+
+-- want_captured --
+-- The money is to be taken; if nobody has said so by then ($2), the finisher asks. No row: somebody is at it.
+UPDATE payment_attempt SET capture_due_at = $2
+ WHERE id = $1 AND state = 'authorised' AND capture_due_at IS NULL
+RETURNING id;
+
+-- captured --
+-- The reserved money is taken. No row: that was written before.
+UPDATE payment_attempt
+   SET state = 'captured', captured_at = $2, capture_due_at = NULL
+ WHERE id = $1 AND state = 'authorised' AND void_due_at IS NULL
+RETURNING id;
+
+-- not_captured --
+-- The provider will not let it be taken: nobody asks again by himself.
+UPDATE payment_attempt SET capture_due_at = NULL WHERE id = $1 AND capture_due_at IS NOT NULL RETURNING id;
+
+-- want_voided --
+-- The reservation is to be let go; the finisher sees to it from then on ($2). Never one that is being taken.
+UPDATE payment_attempt SET void_due_at = $2
+ WHERE id = $1 AND state = 'authorised' AND capture_due_at IS NULL
+RETURNING id;
 
 -- voided --
 -- The reservation is let go. Saying so twice changes nothing.
@@ -30,11 +68,19 @@ UPDATE payment_attempt
  WHERE id = $1 AND state = 'authorised'
 RETURNING order_id, amount_minor, currency;
 
--- captured --
--- The reserved money is taken.
-UPDATE payment_attempt
-   SET state = 'captured', captured_at = $2
- WHERE id = $1 AND state = 'authorised';
+-- ask_now --
+-- Whatever of an order waits for the provider is due at once. One row; its count says how much that is.
+WITH looked AS (
+    UPDATE payment_attempt SET next_look_at = $2 WHERE order_id = $1 AND state = 'unknown' RETURNING id
+), taken AS (
+    UPDATE payment_attempt SET capture_due_at = $2 WHERE order_id = $1 AND capture_due_at IS NOT NULL RETURNING id
+), let_go AS (
+    UPDATE payment_attempt SET void_due_at = $2 WHERE order_id = $1 AND void_due_at IS NOT NULL RETURNING id
+), given_back AS (
+    UPDATE refund SET next_look_at = $2 WHERE order_id = $1 AND next_look_at IS NOT NULL RETURNING id
+)
+SELECT (SELECT count(*) FROM looked) + (SELECT count(*) FROM taken)
+       + (SELECT count(*) FROM let_go) + (SELECT count(*) FROM given_back);
 
 -- attempts_of_order --
   SELECT id, order_id, provider, method, amount_minor, currency, state, reason, recorded_at
@@ -50,14 +96,19 @@ UPDATE orders
 RETURNING refunded_minor;
 
 -- lower_refunded --
+-- The provider would not give it back: it counts as not given.
 UPDATE orders SET refunded_minor = refunded_minor - $2 WHERE id = $1;
 
+-- refund --
+SELECT order_id, amount_minor, currency, state FROM refund WHERE id = $1;
+
 -- record_refund --
+-- Money is to be given back; if nobody has said how that went by then ($8), the finisher asks.
 INSERT INTO refund (id, order_id, attempt_id, amount_minor, currency, reason, state, recorded_at, next_look_at)
-VALUES ($1, $2, $3, $4, $5, $6, 'recorded', $7, $8)
-ON CONFLICT (id) DO NOTHING;
+VALUES ($1, $2, $3, $4, $5, $6, 'recorded', $7, $8);
 
 -- due_refunds --
+-- Refunds whose ending nobody has written in time, each taken by one finisher.
 UPDATE refund
    SET looks = refund.looks + 1,
        next_look_at = $1::timestamptz + least(interval '5 seconds' * power(2, least(refund.looks, 7)), interval '10 minutes')
@@ -66,6 +117,7 @@ UPDATE refund
 RETURNING refund.id, refund.order_id, refund.attempt_id, refund.amount_minor, refund.currency;
 
 -- end_refund --
+-- The first ending counts. No row: it has ended before.
 UPDATE refund SET state = $2, answered_at = $3, next_look_at = NULL
  WHERE id = $1 AND state = 'recorded'
 RETURNING order_id, amount_minor;

@@ -20,6 +20,10 @@ UPDATE stock
   JOIN locked ON locked.sku = moves.sku
  WHERE stock.sku = moves.sku;
 
+-- lock_level --
+-- One SKU as it stands, locked: what an operator is told about it is still so when it is changed.
+SELECT sku, on_hand, claimed, sold FROM stock WHERE sku = $1 FOR NO KEY UPDATE;
+
 -- change_on_hand --
 -- An operator's count. The table refuses to fall below what is claimed and sold.
 UPDATE stock SET on_hand = on_hand + $2 WHERE sku = $1
