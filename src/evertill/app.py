@@ -40,7 +40,7 @@ from evertill.storage import Pool, open_pool
 from evertill.web.awaited import awaited
 from evertill.web.errors import answer_fault, answer_http_exception, answer_refusal
 from evertill.web.headers import with_security_headers
-from evertill.web.routing import openapi, routes
+from evertill.web.routing import routes
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def build(settings: Settings, signer: Signer, *, clock: Clock = utc_now) -> ASGI
             HTTPException: awaited(answer_http_exception, answer_fault),
             Exception: awaited(answer_fault, answer_fault),
         },
-        openapi_config=openapi(settings),
+        openapi_config=None,  # the document is written beside what it describes: ucp/document.py
         logging_config=None,
         state=State(),
         pdb_on_exception=False,

@@ -46,7 +46,7 @@ async def read_json(request: ShopRequest) -> bytes:
     A JSON body's bytes, sane enough to be decoded.
 
     Raises:
-        Malformed, TooLarge, WrongContentType: It is not UTF-8, holds NUL, is too long, or is no JSON at all.
+        Malformed, TooLarge, WrongContentType: It is not UTF-8, too long, or does not say that it is JSON.
     """
     body = await read_body(request, _BODY_BYTES_MAX)
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -57,8 +57,6 @@ async def read_json(request: ShopRequest) -> bytes:
             body.decode()
         except UnicodeDecodeError as error:
             raise Malformed("malformed_json", "The body is not valid UTF-8.") from error
-    if b"\\u0000" in body:
-        raise Malformed("invalid_request", "The body holds a NUL character.")
     return body
 
 
@@ -92,9 +90,12 @@ def decoded(decoder: msgspec.json.Decoder[Asked], body: bytes) -> Asked:
         Malformed: It is something else; the field is named.
     """
     try:
-        return decoder.decode(body)
+        asked = decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _unreadable(error) from error
+    if b"\\u0000" in body and b"\\u0000" in msgspec.json.encode(asked):
+        raise Malformed("invalid_request", "The request holds a NUL character.")
+    return asked
 
 
 def _unreadable(error: Exception) -> Malformed:

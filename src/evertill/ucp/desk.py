@@ -4,6 +4,7 @@ import msgspec
 
 from evertill.settings import Settings
 from evertill.ucp.discovery import OWN_PLATFORM, business_profile, envelope, own_platform
+from evertill.ucp.document import openapi_document
 from evertill.ucp.platforms import Platforms
 from evertill.ucp.wire import CHECKOUT, FULFILLMENT, ORDER, Envelope
 from evertill.web.browser import ShopRequest, shop_of
@@ -25,6 +26,7 @@ class Desk:
         )
         self.profile = msgspec.json.encode(business_profile(settings, ()))
         self.own_platform = msgspec.json.encode(own_platform(settings))
+        self.document = msgspec.json.encode(openapi_document(settings))
         self.order_envelope = envelope(settings, (ORDER,), paying=False)
         self.nothing_in_common = envelope(settings, (), paying=False, status="error")
         self.no_checkout = envelope(settings, (CHECKOUT,), paying=False, status="error")

@@ -28,7 +28,7 @@ from evertill.orders import OrderState, order_link, view
 from evertill.payments.sandbox import sentence_of
 from evertill.refusals import Invalid, Malformed, NotFound
 from evertill.shop import Shop
-from evertill.ucp import testing
+from evertill.ucp import browsing, testing
 from evertill.ucp.answering import checkout_answer, order_answer, unavailable
 from evertill.ucp.asking import checkout_asked, instrument_asked, key_name, read_json, wish_of
 from evertill.ucp.desk import Desk, desk_of
@@ -302,5 +302,5 @@ def _no_such_order() -> NotFound:
 
 routes = [
     profile, curl_platform, open_checkout, look_at_checkout, revise_checkout, cancel_checkout, complete_checkout,
-    look_at_order, *testing.routes,
+    look_at_order, *browsing.routes, *testing.routes,
 ]  # fmt: skip

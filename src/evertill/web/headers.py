@@ -7,11 +7,6 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-# The browsable API page is Swagger UI, served from this package; it styles itself inline.
-_DOCS_POLICY = (
-    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -25,17 +20,15 @@ def with_security_headers(app: ASGIApp, *, https: bool) -> ASGIApp:
     """The application with its security headers on every HTTP answer."""
     always = [*_HEADERS, *([_HTTPS] if https else [])]
     pages = [*always, (b"content-security-policy", _POLICY.encode()), (b"x-frame-options", b"DENY")]
-    docs = [*always, (b"content-security-policy", _DOCS_POLICY.encode()), (b"x-frame-options", b"DENY")]
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
-        added = docs if scope["path"].startswith("/openapi") else pages
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *added]
+                message["headers"] = [*message["headers"], *pages]
             await send(message)
 
         await app(scope, receive, send_with_headers)

@@ -18,7 +18,7 @@ from evertill.web.assets import asset_address
 from evertill.web.browser import BROWSER_COOKIE, ShopRequest, Visitor, csrf_token, keep_cookie, shop_of, visitor_of
 
 # Slices with a folder pages/: a template is named "catalog/product.html".
-_SLICES = ("web", "catalog", "cart", "checkout", "orders", "customers", "staff", "ops")
+_SLICES = ("web", "catalog", "cart", "checkout", "orders", "customers", "staff", "ops", "ucp")
 
 
 @lru_cache(maxsize=1)

@@ -3,10 +3,8 @@
 from importlib import import_module
 from typing import Any
 
-from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ControllerRouterHandler
 
-from evertill import __version__
 from evertill.settings import Settings
 from evertill.web import health
 
@@ -30,8 +28,3 @@ def routes(settings: Settings) -> list[ControllerRouterHandler]:
         except ModuleNotFoundError:
             continue
     return found
-
-
-def openapi(settings: Settings) -> OpenAPIConfig:
-    """The OpenAPI document of the JSON API, with a page to browse it."""
-    return OpenAPIConfig(title=f"{settings.shop_name}: buying API", version=__version__, path="/openapi")
