@@ -102,7 +102,7 @@ def chosen(terms: Terms) -> Choice | None:
 def _lines(wish: Wish, offers: Mapping[str, Offered]) -> tuple[list[Line], list[Remark]]:
     lines: list[Line] = []
     remarks: list[Remark] = []
-    left = {sku: offer.free for sku, offer in offers.items()}
+    left = {want.sku: offers[want.sku].free for want in wish.wants if want.sku in offers}
     names: set[str] = set()
     for position, want in enumerate(wish.wants):
         offer = offers.get(want.sku)
