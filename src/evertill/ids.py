@@ -22,7 +22,7 @@ def id_at(moment: datetime) -> UUID:
 
 
 def _uuid7(milliseconds: int) -> UUID:
-    random = secrets.randbits(74)
+    random = int.from_bytes(os.urandom(10), "big") >> 6
     return UUID(
         int=(milliseconds & 0xFFFFFFFFFFFF) << 80
         | 0x7 << 76
