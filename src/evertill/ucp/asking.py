@@ -151,7 +151,7 @@ def wish_of(asked: CheckoutAsked, agent: Agent) -> tuple[Wish, Memo]:
             destination = _selected(destinations, method.selected_destination_id)
             if destination is not None:
                 address = _address(destination, buyer)
-    wants = tuple(Want(line.item.id, line.quantity, line.id or "") for line in asked.line_items)
+    wants = tuple(Want(line.item.id, int(line.quantity), line.id or "") for line in asked.line_items)
     return Wish(wants, buyer=buyer, address=address, delivery=delivery, vouched=agent.sandbox), memo
 
 

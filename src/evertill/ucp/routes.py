@@ -16,7 +16,7 @@ hoped for (sold out, declined, something missing) is 200 with messages.
 from uuid import UUID
 
 import msgspec
-from litestar import get, post, put
+from litestar import HttpMethod, get, post, route
 from litestar.response import Response
 
 from evertill.checkout.model import Completion, Session, SessionStatus
@@ -89,7 +89,14 @@ async def open_checkout(request: ShopRequest) -> Json:
     return _checkout(request, desk, agent, session, status=201)
 
 
-@get(f"{BASE}/checkout-sessions/{{name:str}}")
+@route(f"{BASE}/checkout-sessions/{{name:str}}", http_method=[HttpMethod.GET, HttpMethod.PUT], status_code=200)
+async def checkout(request: ShopRequest, name: str) -> Json:
+    """A checkout: looked at, or revised. One handler: of two, the framework would forget one in OPTIONS."""
+    if request.method == HttpMethod.GET:
+        return await look_at_checkout(request, name)
+    return await revise_checkout(request, name)
+
+
 async def look_at_checkout(request: ShopRequest, name: str) -> Json:
     """A checkout as it is now."""
     desk, agent = await _who(request)
@@ -99,7 +106,6 @@ async def look_at_checkout(request: ShopRequest, name: str) -> Json:
     return _checkout(request, desk, agent, session, order=await _order_of(shop_of(request), session))
 
 
-@put(f"{BASE}/checkout-sessions/{{name:str}}")
 async def revise_checkout(request: ShopRequest, name: str) -> Json:
     """Replace all that is wanted of a checkout."""
     desk, agent = await _who(request)
@@ -301,6 +307,6 @@ def _no_such_order() -> NotFound:
 
 
 routes = [
-    profile, curl_platform, open_checkout, look_at_checkout, revise_checkout, cancel_checkout, complete_checkout,
-    look_at_order, *browsing.routes, *testing.routes,
+    profile, curl_platform, open_checkout, checkout, cancel_checkout, complete_checkout, look_at_order,
+    *browsing.routes, *testing.routes,
 ]  # fmt: skip

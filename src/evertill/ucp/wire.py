@@ -17,8 +17,13 @@ CHECKOUT = "dev.ucp.shopping.checkout"
 FULFILLMENT = "dev.ucp.shopping.fulfillment"
 ORDER = "dev.ucp.shopping.order"
 
-Text = Annotated[str, Meta(max_length=200)]
-Name = Annotated[str, Meta(max_length=100)]  # an id somebody else made
+# Said, and checked where it can matter (asking.py): a pattern on every text would be run for every text.
+_NO_NUL = {"pattern": r"^[^\u0000]*$"}
+
+Text = Annotated[str, Meta(max_length=200, extra_json_schema=_NO_NUL)]
+Name = Annotated[str, Meta(max_length=100, extra_json_schema=_NO_NUL)]  # an id somebody else made
+# JSON knows one kind of number: 2.0 is the whole number 2, and some clients write it so.
+Units = Annotated[int, Meta(ge=1, le=999)] | Annotated[float, Meta(ge=1, le=999, multiple_of=1)]
 
 # ---------------------------------------------------------------- asked
 
@@ -26,14 +31,14 @@ Name = Annotated[str, Meta(max_length=100)]  # an id somebody else made
 class ItemAsked(msgspec.Struct, frozen=True):
     """What is wanted; everything but its SKU is ours to say."""
 
-    id: Annotated[str, Meta(min_length=1, max_length=120, description="The SKU.")]
+    id: Annotated[str, Meta(min_length=1, max_length=120, description="The SKU.", extra_json_schema=_NO_NUL)]
 
 
 class LineAsked(msgspec.Struct, frozen=True):
     """One line that is wanted."""
 
     item: ItemAsked
-    quantity: Annotated[int, Meta(ge=1, le=999)]
+    quantity: Units
     id: Name | None = None
 
 
@@ -42,8 +47,8 @@ class BuyerAsked(msgspec.Struct, frozen=True, omit_defaults=True):
 
     first_name: Text | None = None
     last_name: Text | None = None
-    email: Annotated[str, Meta(max_length=254)] | None = None
-    phone_number: Annotated[str, Meta(max_length=40)] | None = None
+    email: Annotated[str, Meta(max_length=254, extra_json_schema=_NO_NUL)] | None = None
+    phone_number: Annotated[str, Meta(max_length=40, extra_json_schema=_NO_NUL)] | None = None
 
 
 class Destination(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -103,7 +108,7 @@ class CheckoutAsked(msgspec.Struct, frozen=True):
 class CredentialAsked(msgspec.Struct, frozen=True):
     """A token of the payment handler's; never a card number."""
 
-    token: Annotated[str, Meta(min_length=1, max_length=255)]
+    token: Annotated[str, Meta(min_length=1, max_length=255, extra_json_schema=_NO_NUL)]
     type: Name = "token"
 
 
