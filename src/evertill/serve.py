@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 # How long a worker may take to finish what it was asked before it is killed.
 _DRAIN_SECONDS = 40
+_DATABASE_LOOK_SECONDS = 0.5
 
 
 class AlreadyServing(RuntimeError):
@@ -39,11 +41,26 @@ def database_of(settings: Settings) -> Iterator[Settings]:
         yield settings
         return
     server = EmbeddedServer(settings.data / "postgres")
+    done = threading.Event()
+    keeper = threading.Thread(target=_keep_running, args=(server, done), name="database keeper", daemon=True)
     try:
         asyncio.run(migrate(server.url))
+        keeper.start()
         yield msgspec.structs.replace(settings, database_url=server.url)
     finally:
+        done.set()
+        if keeper.ident is not None:
+            keeper.join()
         server.stop()
+
+
+def _keep_running(server: EmbeddedServer, done: threading.Event) -> None:
+    """An embedded server that dies is started again; workers find it by themselves."""
+    while not done.wait(_DATABASE_LOOK_SECONDS):
+        try:
+            server.ensure_running()
+        except OSError:
+            log.exception("embedded_postgresql_start_failed: trying again")
 
 
 def prepare_folder(folder: Path) -> None:

@@ -355,7 +355,8 @@ CREATE TABLE outbox (
     last_error  text,
     CONSTRAINT outbox_due_until_ended CHECK ((due_at IS NULL) = (sent_at IS NOT NULL OR given_up_at IS NOT NULL))
 ) WITH (fillfactor = 80);
-CREATE INDEX outbox_due ON outbox (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX outbox_due      ON outbox (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX outbox_given_up ON outbox (given_up_at) WHERE given_up_at IS NOT NULL;
 
 -- Letters kept instead of sent, where no SMTP server is configured (the demo): shown at /ops/mail.
 CREATE TABLE kept_letter (
