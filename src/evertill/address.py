@@ -121,6 +121,15 @@ def _postcode_examples(country: str) -> tuple[str, ...]:
     return tuple(get_validation_rules({"country_code": country}).postal_code_examples)
 
 
+@lru_cache(maxsize=256)
+def needed_fields(country: str) -> frozenset[str]:
+    """Which fields of an address its country cannot do without; the common ones where we do not know the country."""
+    if not is_country(country):
+        return frozenset({"name", "street", "city", "country"})
+    required = get_validation_rules({"country_code": country}).required_fields
+    return frozenset({"name", "country", *(_FIELDS[field] for field in required if field in _FIELDS)})
+
+
 @lru_cache(maxsize=1024)
 def country_name(country: str, locale: str = "en") -> str:
     """The country's name in that locale, or its code where it has none."""

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 
 from evertill.catalog.importing import ImportReport, import_products
 from evertill.catalog.incoming import RowProblem
+from evertill.catalog.online_retail import demo_report_text, load_demo_catalog
 from evertill.clock import utc_now
 from evertill.refusals import Conflict, Refusal
 from evertill.serve import AlreadyServing, database_of, serve, serve_ready, the_only_one
@@ -121,18 +122,19 @@ def demo(
         _run(ready, _stock_the_demo)
         password = _run(ready, lambda pool: _demo_admin(pool, ready))
         out.print()
-        out.print(f"  Shop      {ready.address}", style="bold")
-        out.print(f"  Console   {ready.address}/ops   {DEMO_ADMIN}   {password}", style="bold")
-        out.print(f"  API       {ready.address}/openapi")
-        out.print("  Payments  are the sandbox's: choose at the checkout how they end. Letters are kept at /ops/mail.")
-        out.print("  Ctrl-C    stops it; what was sold stays sold.")
+        out.print(f"  Shop      {ready.address}", style="bold", soft_wrap=True)
+        out.print(f"  Console   {ready.address}/ops   {DEMO_ADMIN}   {password}", style="bold", soft_wrap=True)
+        out.print(f"  API       {ready.address}/openapi", soft_wrap=True)
+        out.print(
+            "  Payments  are the sandbox's: choose at the checkout how they end. Letters are kept at /ops/mail.",
+            soft_wrap=True,
+        )
+        out.print("  Ctrl-C    stops it; what was sold stays sold.", soft_wrap=True)
         out.print()
         serve_ready(ready)
 
 
 async def _stock_the_demo(pool: Pool) -> None:
-    from evertill.catalog.online_retail import demo_report_text, load_demo_catalog
-
     if await pool.fetchval("SELECT EXISTS (SELECT FROM product)"):
         return
     with _count_bar("Stocking the shelves") as bar:
@@ -142,7 +144,7 @@ async def _stock_the_demo(pool: Pool) -> None:
             now=utc_now(),
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    out.print(demo_report_text(), markup=False)
+    out.print(demo_report_text(), markup=False, soft_wrap=True)
 
 
 async def _demo_admin(pool: Pool, settings: Settings) -> str:

@@ -19,7 +19,7 @@ from litestar.response import Response
 from litestar.response.redirect import Redirect
 
 from evertill import cart
-from evertill.address import countries, country_name
+from evertill.address import countries, country_name, needed_fields
 from evertill.checkout.compose import chosen
 from evertill.checkout.delivery import delivery_price
 from evertill.checkout.model import Session, SessionStatus, Severity, Want, Wish
@@ -297,6 +297,7 @@ async def _address_page(
         "attempt": str(new_id()),
         "filled": {name: filled.get(name, "") for name in _ADDRESS_FIELDS},
         "countries": countries(settings.locale),
+        "needed": needed_fields(filled.get("country", "").upper()),
         "problems": tuple(problems),
         "refusal": refusal,
         "cart": await _cart_of(request) if session is None else None,
