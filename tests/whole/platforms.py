@@ -9,9 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 VERSION = "2026-04-08"
 
 
-def profile(
-    *capabilities: str, version: str = VERSION, keys: list[dict[str, str]] | None = None
-) -> dict[str, object]:
+def profile(*capabilities: str, version: str = VERSION, keys: list[dict[str, str]] | None = None) -> dict[str, object]:
     """A platform's profile with these capabilities."""
     return {
         "ucp": {

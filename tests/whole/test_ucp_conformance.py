@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +46,28 @@ def configuration(platforms: str) -> dict[str, Any]:
     }
 
 
+# Requirements that must be met, each with a mutant of the answer that the checker told from it.
+MET = """
+checkout.cancel checkout.complete_order checkout.completed_immutable checkout.create_requires_line_items
+checkout.create_valid checkout.deterministic_logic checkout.error_body_valid_json checkout.idempotency_conflict
+checkout.protocol_error_shape checkout.response_body_valid_json checkout.response_fields checkout.retrieve
+checkout.unavailable_all_error_envelope checkout.unavailable_business_outcome checkout.update
+discovery.endpoints_https discovery.profile_cache_control discovery.profile_no_redirect
+discovery.reject_http_profile_url discovery.rest_endpoint discovery.reverse_domain_names discovery.version
+eligibility.unrecognized_ignored eligibility.unrecognized_not_blocking fulfillment.method_shape
+fulfillment.option_shape fulfillment.single_group_default idempotency.conflict_409 idempotency.storage_fail_closed
+idempotency.storage_min_24h negotiation.capabilities_incompatible_200 negotiation.compatible_version_processed
+negotiation.missing_profile_url_400 negotiation.profile_malformed_422 negotiation.profile_unreachable_424
+negotiation.version_unsupported_422 order.entity_shape order.line_item_shape order.response_valid_json
+payment.handler_id_validated payment.no_credential_echo payment.profile_handlers_registry
+payment.response_handlers_echo profile.reverse_domain_names profile.spec_url_authority profile.version_dated
+response.capabilities_relevant response.content_type_json response.envelope_every_response
+signals.attribution_no_effect signature.idempotency_replay_cached totals.sublines_sum_invariant
+"""
+
+
 @pytest.fixture(scope="module")
-def report(conformance_shop: Serving, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def report(served_shop: Serving, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the checker says."""
     documents: dict[str, object] = {
         "v2099.json": profile(*SHOPPING, version="2099-01-01"),
@@ -59,9 +78,25 @@ def report(conformance_shop: Serving, tmp_path_factory: pytest.TempPathFactory) 
         config = tmp_path_factory.mktemp("conformance") / "config.json"
         config.write_text(json.dumps(configuration(platforms)))
         run = subprocess.run(
-            [CHECKER, "--server", conformance_shop.url, "--config", config, "--json"],
+            [CHECKER, "--server", served_shop.url, "--config", config, "--json"],
             capture_output=True,
             text=True,
             timeout=300,
         )
-    yield json.loads(run.stdout)
+    said: dict[str, Any] = json.loads(run.stdout)
+    return said
+
+
+def test_no_requirement_of_the_standard_is_broken(report: dict[str, Any]) -> None:
+    """No deviation from any MUST, MUST NOT or SHOULD that applies."""
+    deviations = [(check["id"], check["observed"]) for check in report["checks"] if check["status"] == "deviation"]
+    assert not deviations
+    assert report["verdict"]["deviations"] == 0
+
+
+def test_what_was_met_stays_met(report: dict[str, Any]) -> None:
+    """A setting mistyped, a hook gone: a check that silently is not run any more is missed here."""
+    met = {check["id"] for check in report["checks"] if check["status"] == "clean-pass" and check["kill_safe"]}
+    missing = sorted(set(MET.split()) - met)
+    seen = {check["id"]: (check["status"], check["observed"]) for check in report["checks"]}
+    assert not missing, [(id_, seen.get(id_)) for id_ in missing]

@@ -68,18 +68,16 @@ def checkout_asked(body: bytes) -> CheckoutAsked:
     return decoded(_checkout, body)
 
 
-def instrument_asked(body: bytes) -> InstrumentAsked:
+def instrument_asked(body: bytes) -> InstrumentAsked | None:
     """
-    The instrument to pay with: the selected one, or the only one.
+    The instrument to pay with: the selected one, or the only one; None where it is not clear which.
 
     Raises:
-        Malformed: There is none, or it is not clear which.
+        Malformed: It is no payment; the field is named.
     """
     instruments = decoded(_complete, body).payment.instruments
     selected = [instrument for instrument in instruments if instrument.selected] or list(instruments)
-    if len(selected) != 1:
-        raise Malformed("invalid_request", "Select one of the payment instruments: $.payment.instruments[N].selected.")
-    return selected[0]
+    return selected[0] if len(selected) == 1 else None
 
 
 def decoded(decoder: msgspec.json.Decoder[Asked], body: bytes) -> Asked:

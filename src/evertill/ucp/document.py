@@ -160,6 +160,9 @@ def _operation(operation: Operation, settings: Settings) -> dict[str, Any]:
         "parameters": _parameters(operation, settings),
         "responses": {str(answer.status): _response(answer) for answer in operation.answers},
     }
+    if operation.name == "complete_checkout":
+        to_order = {"operationId": "look_at_order", "parameters": {"id": "$response.body#/order/id"}}
+        described["responses"]["200"]["links"] = {"look_at_order": to_order}
     if operation.asked:
         described["requestBody"] = {"required": True, "content": _content((operation.asked,))}
     return described

@@ -54,6 +54,14 @@ _PRIVATE = {"Cache-Control": "no-store"}
 
 _SAMPLE_TOKENS = {"success_token": "tok_approve", "fail_token": "tok_decline_generic"}
 
+_WHICH_INSTRUMENT = Message(
+    "error",
+    "instrument_unclear",
+    "Select one of the payment instruments. Nothing was charged.",
+    severity="recoverable",
+    path="$.payment.instruments",
+)
+
 Json = Response[bytes]
 
 _encode = msgspec.json.Encoder().encode
@@ -145,9 +153,10 @@ async def complete_checkout(request: ShopRequest, name: str) -> Json:
     body = await read_json(request)
     instrument = instrument_asked(body)
     session_id = _unseal(shop, name)
-    if instrument.handler_id not in (None, HANDLER_ID):
+    if instrument is None or instrument.handler_id not in (None, HANDLER_ID):
         session = await get_session(shop.till_pool, session_id=session_id, owner=agent.owner)
-        return _checkout(request, desk, agent, session, messages=(_no_such_handler(instrument),))
+        said = _no_such_handler(instrument) if instrument else _WHICH_INSTRUMENT
+        return _checkout(request, desk, agent, session, messages=(said,))
     key = _key(request, agent, "complete", name, body)
     try:
         answer = await shop.checkout.complete(

@@ -108,7 +108,7 @@ class CheckoutAsked(msgspec.Struct, frozen=True):
 class CredentialAsked(msgspec.Struct, frozen=True):
     """A token of the payment handler's; never a card number."""
 
-    token: Annotated[str, Meta(min_length=1, max_length=255, extra_json_schema=_NO_NUL)]
+    token: Annotated[str, Meta(min_length=1, max_length=255, pattern="^[!-~]+$")]
     type: Name = "token"
 
 
