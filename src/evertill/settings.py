@@ -43,7 +43,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     smtp_url: str | None = None  # None: letters are kept and shown at /ops/mail
     session_minutes: int = 360  # a checkout session's life, UCP's default
     key_hours: int = 48  # how long an attempt's answer is kept for repeats
-    sandbox_payments: bool = True  # offer the built-in sandbox provider
     ucp_platforms: str = ""  # platform profiles trusted without being fetched: addresses, blanks between them
     ucp_test_mode: bool = False  # for conformance tests only: test hooks, platforms on this machine, lenient buyers
 
