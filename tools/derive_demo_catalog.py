@@ -94,8 +94,8 @@ RULES: Sequence[tuple[str, str, Callable[[Line], bool]]] = (
     ("bad_debt", "The invoice number begins with A: an adjustment of bad debt.",
      lambda line: line.invoice.startswith("A")),
     ("no_article", "The code is not five digits with up to two letters: postage (POST, DOT, C2), manual entries (M), "
-     "discounts (D), bank and Amazon fees, samples, gift vouchers, another shop's articles (DCGS); or it is carriage or "
-     "packing.",
+     "discounts (D), bank and Amazon fees, samples, gift vouchers, another shop's articles (DCGS); or it is carriage "
+     "or packing.",
      lambda line: not _ARTICLE_CODE.fullmatch(line.code.upper()) or line.description.upper() in _CHARGES),
     ("no_sale", "The quantity is zero or negative without being a cancellation: stock written off.",
      lambda line: line.quantity <= 0),
