@@ -1,10 +1,13 @@
 """Platforms that call the shop, as a conformance test needs them: profiles served from this machine."""
 
+import base64
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from cryptography.hazmat.primitives.asymmetric import ec
 
 VERSION = "2026-04-08"
 
@@ -20,6 +23,20 @@ def profile(*capabilities: str, version: str = VERSION, keys: list[dict[str, str
         },
         "signing_keys": keys or [],
     }
+
+
+def new_key(kid: str) -> dict[str, str]:
+    """A fresh P-256 key as a JSON Web Key, its private part `d` included."""
+    numbers = ec.generate_private_key(ec.SECP256R1()).private_numbers()
+    public = numbers.public_numbers
+    values = {"x": public.x, "y": public.y, "d": numbers.private_value}
+    encoded = {name: base64.urlsafe_b64encode(value.to_bytes(32, "big")).rstrip(b"=") for name, value in values.items()}
+    return {"kid": kid, "kty": "EC", "crv": "P-256", **{name: value.decode() for name, value in encoded.items()}}
+
+
+def public_part(key: dict[str, str]) -> dict[str, str]:
+    """What of a key may be shown."""
+    return {name: value for name, value in key.items() if name != "d"}
 
 
 SHOPPING = tuple(f"dev.ucp.shopping.{word}" for word in ("checkout", "order", "fulfillment"))

@@ -8,12 +8,22 @@ from typing import Any
 
 import pytest
 
-from tests.whole.platforms import SHOPPING, profile, served_profiles
+from tests.whole.platforms import SHOPPING, new_key, profile, public_part, served_profiles
 from tests.whole.running import Serving
 
 pytestmark = pytest.mark.whole
 
 CHECKER = Path(sys.executable).parent / "spck-conformance"
+
+
+NEWER, OLDER = new_key("spck-req-1"), new_key("spck-req-0")
+OTHER_KIND = {"kid": "spck-ed25519", "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+PROFILES: dict[str, object] = {
+    "v2099.json": profile(*SHOPPING, version="2099-01-01"),
+    "nocaps.json": profile("com.example.other"),
+    "notjson.json": "not json",
+    "signer.json": profile(*SHOPPING, keys=[public_part(NEWER), public_part(OLDER), OTHER_KIND]),
+}
 
 
 def configuration(platforms: str) -> dict[str, Any]:
@@ -41,6 +51,13 @@ def configuration(platforms: str) -> dict[str, Any]:
             "unreachable_profile_url": f"{platforms}/404.json",
             "malformed_profile_url": f"{platforms}/notjson.json",
         },
+        "signature": {
+            "responses": True,
+            "platform_profile_url": f"{platforms}/signer.json",
+            "request_private_jwk": NEWER,
+            "rotated_private_jwk": OLDER,
+            "unsupported_alg_kid": OTHER_KIND["kid"],
+        },
         "idempotency": {"age_hook": True, "outage_hook": True},
         "eligibility": {"unrecognized": "org.example.unknown_club"},
     }
@@ -59,22 +76,22 @@ fulfillment.option_shape fulfillment.single_group_default idempotency.conflict_4
 idempotency.storage_min_24h negotiation.capabilities_incompatible_200 negotiation.compatible_version_processed
 negotiation.missing_profile_url_400 negotiation.profile_malformed_422 negotiation.profile_unreachable_424
 negotiation.version_unsupported_422 order.entity_shape order.line_item_shape order.response_valid_json
-payment.handler_id_validated payment.no_credential_echo payment.profile_handlers_registry
+order.responses_signed payment.handler_id_validated payment.no_credential_echo payment.profile_handlers_registry
 payment.response_handlers_echo profile.reverse_domain_names profile.spec_url_authority profile.version_dated
 response.capabilities_relevant response.content_type_json response.envelope_every_response
-signals.attribution_no_effect signature.idempotency_replay_cached totals.sublines_sum_invariant
+signals.attribution_no_effect signature.algorithm_unsupported_400 signature.err_digest_mismatch
+signature.err_key_not_found signature.err_signature_invalid signature.err_signature_missing
+signature.idempotency_replay_cached signature.keyid_published signature.no_alg_parameter signature.raw_rs_encoding
+signature.response_body_components signature.response_content_digest signature.response_headers_present
+signature.response_status_component signature.rfc9421_response_verifies signature.rotation_grace_period
+signature.signing_keys_jwk signature.verifies_es256_requests totals.sublines_sum_invariant
 """
 
 
 @pytest.fixture(scope="module")
 def report(served_shop: Serving, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the checker says."""
-    documents: dict[str, object] = {
-        "v2099.json": profile(*SHOPPING, version="2099-01-01"),
-        "nocaps.json": profile("com.example.other"),
-        "notjson.json": "not json",
-    }
-    with served_profiles(documents) as platforms:
+    with served_profiles(PROFILES) as platforms:
         config = tmp_path_factory.mktemp("conformance") / "config.json"
         config.write_text(json.dumps(configuration(platforms)))
         run = subprocess.run(

@@ -22,7 +22,7 @@ from evertill.web.browser import ShopRequest, read_body
 
 Asked = TypeVar("Asked")
 
-_BODY_BYTES_MAX = 64 * 1024
+BODY_BYTES_MAX = 64 * 1024
 _KEY_MAX = 255
 
 _checkout = msgspec.json.Decoder(CheckoutAsked)
@@ -48,7 +48,7 @@ async def read_json(request: ShopRequest) -> bytes:
     Raises:
         Malformed, TooLarge, WrongContentType: It is not UTF-8, too long, or does not say that it is JSON.
     """
-    body = await read_body(request, _BODY_BYTES_MAX)
+    body = await read_body(request, BODY_BYTES_MAX)
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
         raise WrongContentType("wrong_content_type", "Send the body as application/json.")

@@ -3,9 +3,11 @@
 import msgspec
 
 from evertill.settings import Settings
+from evertill.signing import Signer
 from evertill.ucp.discovery import OWN_PLATFORM, business_profile, envelope, own_platform
 from evertill.ucp.document import openapi_document
 from evertill.ucp.platforms import Platforms
+from evertill.ucp.signatures import SigningKey
 from evertill.ucp.wire import CHECKOUT, FULFILLMENT, ORDER, Envelope
 from evertill.web.browser import ShopRequest, shop_of
 
@@ -16,15 +18,15 @@ _CHECKER = "https://spck.dev/agent"
 class Desk:
     """The API's desk: one per worker."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, signer: Signer) -> None:
         testing = settings.ucp_test_mode
         self.platforms = Platforms(
             registered=(settings.address + OWN_PLATFORM, *settings.ucp_platforms.split()),
             sandboxes=(_CHECKER,) if testing else (),
             loopback=testing,
         )
-        self.profile = msgspec.json.encode(business_profile(settings, ()))
+        self.key = SigningKey(signer)
+        self.profile = msgspec.json.encode(business_profile(settings, (self.key.public,)))
         self.own_platform = msgspec.json.encode(own_platform(settings))
         self.document = msgspec.json.encode(openapi_document(settings))
         self.order_envelope = envelope(settings, (ORDER,), paying=False)
@@ -43,5 +45,5 @@ def desk_of(request: ShopRequest) -> Desk:
     """The worker's desk, set up at the first request."""
     desk: Desk | None = request.app.state.get("ucp_desk")
     if desk is None:
-        desk = request.app.state.ucp_desk = Desk(shop_of(request).settings)
+        desk = request.app.state.ucp_desk = Desk(shop_of(request).settings, shop_of(request).signer)
     return desk

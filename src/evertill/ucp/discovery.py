@@ -93,8 +93,6 @@ def own_platform(settings: Settings) -> ProfileAnswer:
 
 def handlers(settings: Settings, *, described: bool) -> dict[str, tuple[Handler, ...]]:
     """How we are paid; described: with where that is documented."""
-    if not settings.sandbox_payments:
-        return {}
     documented = f"{settings.address}/ucp/handlers/sandbox"
     handler = Handler(
         id=HANDLER_ID,

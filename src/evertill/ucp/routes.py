@@ -30,18 +30,21 @@ from evertill.refusals import Invalid, Malformed, NotFound
 from evertill.shop import Shop
 from evertill.ucp import browsing, testing
 from evertill.ucp.answering import checkout_answer, order_answer, unavailable
-from evertill.ucp.asking import checkout_asked, instrument_asked, key_name, read_json, wish_of
+from evertill.ucp.asking import BODY_BYTES_MAX, checkout_asked, instrument_asked, key_name, read_json, wish_of
 from evertill.ucp.desk import Desk, desk_of
 from evertill.ucp.discovery import BASE, HANDLER_ID, OWN_PLATFORM
 from evertill.ucp.platforms import Agent, missing_profile
+from evertill.ucp.signatures import check_request
 from evertill.ucp.wire import (
     CHECKOUT,
     ORDER,
+    CheckoutAnswer,
     Envelope,
     ErrorAnswer,
     InstrumentAsked,
     InstrumentUsed,
     Message,
+    OrderAnswer,
     OrderMade,
 )
 from evertill.web.browser import ShopRequest, read_body, shop_of
@@ -62,6 +65,8 @@ _WHICH_INSTRUMENT = Message(
     path="$.payment.instruments",
 )
 
+_JSON = "application/json"
+
 Json = Response[bytes]
 
 _encode = msgspec.json.Encoder().encode
@@ -70,13 +75,13 @@ _encode = msgspec.json.Encoder().encode
 @get("/.well-known/ucp")
 async def profile(request: ShopRequest) -> Json:
     """What we speak, where, and how we are paid."""
-    return Response(desk_of(request).profile, media_type="application/json", headers=_PUBLIC)
+    return Response(desk_of(request).profile, media_type=_JSON, headers=_PUBLIC)
 
 
 @get(OWN_PLATFORM)
 async def curl_platform(request: ShopRequest) -> Json:
     """The profile of the shop's own platform: who you are when you try the API with curl."""
-    return Response(desk_of(request).own_platform, media_type="application/json", headers=_PUBLIC)
+    return Response(desk_of(request).own_platform, media_type=_JSON, headers=_PUBLIC)
 
 
 @post(f"{BASE}/checkout-sessions", status_code=201)
@@ -93,7 +98,7 @@ async def open_checkout(request: ShopRequest) -> Json:
         Opening(key, wish, _CHANNEL, agent.owner, None, shop.clock(), agent=msgspec.Raw(_encode(memo)))
     )
     if not session.terms.lines:
-        return _no_resource(request, desk.no_checkout, unavailable(session))
+        return _no_resource(request, desk, desk.no_checkout, unavailable(session))
     return _checkout(request, desk, agent, session, status=201)
 
 
@@ -136,7 +141,7 @@ async def cancel_checkout(request: ShopRequest, name: str) -> Json:
     if CHECKOUT not in agent.capabilities:
         return _incompatible(request, desk)
     shop = shop_of(request)
-    key = _key(request, agent, "cancel", name, await read_body(request, 64 * 1024))
+    key = _key(request, agent, "cancel", name, await read_body(request, BODY_BYTES_MAX))
     session = await shop.sessions.revise(Revision(key, _unseal(shop, name), agent.owner, None, None, shop.clock()))
     return _checkout(request, desk, agent, session)
 
@@ -195,7 +200,7 @@ async def look_at_order(request: ShopRequest, name: str) -> Json:
         permalink=shop.settings.address + order_link(shop.signer, order.id),
         envelope=desk.order_envelope,
     )
-    return Response(_encode(answer), media_type="application/json", headers=_PRIVATE)
+    return _signed(desk, answer)
 
 
 async def _who(request: ShopRequest) -> tuple[Desk, Agent]:
@@ -203,7 +208,22 @@ async def _who(request: ShopRequest) -> tuple[Desk, Agent]:
     if header is None:
         raise missing_profile()
     desk = desk_of(request)
-    return desk, await desk.platforms.agent_of(header)
+    agent = await desk.platforms.agent_of(header)
+    if "signature" in request.headers or "signature-input" in request.headers:
+        await _check_signature(request, agent)
+    return desk, agent
+
+
+async def _check_signature(request: ShopRequest, agent: Agent) -> None:
+    check_request(
+        method=request.method,
+        authority=request.headers.get("host", ""),
+        path=request.scope.get("raw_path", b"").partition(b"?")[0].decode("latin-1") or request.url.path,
+        query=request.scope.get("query_string", b"").decode("latin-1"),
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=await read_body(request, BODY_BYTES_MAX),
+        keys=agent.keys,
+    )
 
 
 def _key(request: ShopRequest, agent: Agent, verb: str, subject: str, body: bytes) -> Key:
@@ -296,19 +316,25 @@ def _checkout(
         instrument=instrument,
         messages=messages,
     )
-    return Response(_encode(answer), status_code=status, media_type="application/json", headers=_PRIVATE)
+    return _signed(desk, answer, status=status)
 
 
 def _incompatible(request: ShopRequest, desk: Desk) -> Json:
     content = "Your platform and this business have no capability in common that this needs."
     message = Message("error", "capabilities_incompatible", content, severity="unrecoverable")
-    return _no_resource(request, desk.nothing_in_common, (message,))
+    return _no_resource(request, desk, desk.nothing_in_common, (message,))
 
 
-def _no_resource(request: ShopRequest, envelope: Envelope, messages: tuple[Message, ...]) -> Json:
+def _no_resource(request: ShopRequest, desk: Desk, envelope: Envelope, messages: tuple[Message, ...]) -> Json:
     """There is nothing to show, and why: the request was understood, so 200."""
     answer = ErrorAnswer(envelope, messages, continue_url=f"{shop_of(request).settings.address}/")
-    return Response(_encode(answer), status_code=200, media_type="application/json", headers=_PRIVATE)
+    return _signed(desk, answer)
+
+
+def _signed(desk: Desk, answer: CheckoutAnswer | OrderAnswer | ErrorAnswer, *, status: int = 200) -> Json:
+    body = _encode(answer)
+    headers = _PRIVATE | desk.key.on_answer(status, _JSON, body)
+    return Response(body, status_code=status, media_type=_JSON, headers=headers)
 
 
 def _no_such_order() -> NotFound:
