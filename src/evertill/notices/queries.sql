@@ -34,9 +34,24 @@ ORDER BY kept_at DESC
 SELECT message_id, recipient, subject, body, kept_at FROM kept_letter WHERE message_id = $1;
 
 -- queue_state --
--- How the outbox stands: waiting, oldest wait, given up.
-SELECT count(*) FILTER (WHERE due_at IS NOT NULL) AS waiting,
-       min(created_at) FILTER (WHERE due_at IS NOT NULL) AS oldest,
-       count(*) FILTER (WHERE given_up_at IS NOT NULL) AS given_up
+-- How the outbox stands: waiting, oldest wait, given up. Two walks over small indexes, however much was ever sent.
+SELECT count(*) AS waiting, min(created_at) AS oldest,
+       (SELECT count(*) FROM outbox WHERE given_up_at IS NOT NULL) AS given_up
   FROM outbox
- WHERE due_at IS NOT NULL OR given_up_at IS NOT NULL;
+ WHERE due_at IS NOT NULL;
+
+-- unsent --
+-- Letters that were given up, then those that wait, the furthest put off first.
+(SELECT id, kind, recipient, created_at, due_at, tries, given_up_at, last_error
+   FROM outbox WHERE given_up_at IS NOT NULL ORDER BY given_up_at DESC LIMIT $1)
+UNION ALL
+(SELECT id, kind, recipient, created_at, due_at, tries, given_up_at, last_error
+   FROM outbox WHERE due_at IS NOT NULL ORDER BY due_at DESC LIMIT $1);
+
+-- try_again --
+-- A letter given up, or put off for longer than a sender's lease ($3), is due at once. One that may be on its way
+-- at this moment is left alone: it would be sent twice.
+UPDATE outbox
+   SET due_at = $2, given_up_at = NULL, tries = CASE WHEN given_up_at IS NULL THEN tries ELSE 0 END
+ WHERE id = $1 AND (given_up_at IS NOT NULL OR due_at > $2::timestamptz + $3::interval)
+RETURNING kind, recipient;

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-from datetime import timedelta
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
@@ -12,6 +11,7 @@ import asyncpg
 
 from evertill.clock import Clock
 from evertill.notices.letters import Letter, write_letter
+from evertill.notices.outbox import LEASE
 from evertill.resilience import EMAIL
 from evertill.settings import Settings
 from evertill.signing import Signer
@@ -21,8 +21,6 @@ sql = Statements.of(__package__)
 log = logging.getLogger(__name__)
 
 _BITE = 20
-# A letter taken by a sender that dies is due again after this; longer than sending can take.
-_LEASE = timedelta(seconds=60)
 _AT_ONCE = 4
 
 
@@ -43,7 +41,7 @@ class Sender:
 
     async def run_once(self) -> int:
         """Take a bite of what is due and send it; returns how many were taken."""
-        rows = await self._pool.fetch(sql["take_due"], self._clock(), _BITE, _LEASE)
+        rows = await self._pool.fetch(sql["take_due"], self._clock(), _BITE, LEASE)
         await asyncio.gather(*(self._send(row) for row in rows))
         return len(rows)
 

@@ -69,8 +69,8 @@ async def answer_refusal(request: ShopRequest, refusal: Refusal) -> Response[Any
     else:
         response = await page(
             request,
-            "web/refusal.html",
-            {"title": _TITLES.get(type(refusal), "Refused"), "refusal": refusal},
+            "ops/refusal.html" if request.url.path.startswith("/ops/") else "web/refusal.html",
+            {"title": _TITLES.get(type(refusal), "Refused"), "refusal": refusal, "staff": request.state.get("staff")},
             status=refusal.status,
         )
     if refusal.retry_after_seconds is not None:
