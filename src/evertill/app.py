@@ -37,6 +37,7 @@ from evertill.settings import Settings
 from evertill.shop import Shop
 from evertill.signing import Signer, load_secret
 from evertill.storage import Pool, open_pool
+from evertill.ucp.webhooks import Webhooks
 from evertill.web.awaited import awaited
 from evertill.web.errors import answer_fault, answer_http_exception, answer_refusal
 from evertill.web.headers import with_security_headers
@@ -148,10 +149,12 @@ def _duties(shop: Shop) -> list[Duty]:
     reconciler = Reconciler(shop.desk, provider=shop.provider, settle=settle_with(shop.checkout.till), clock=shop.clock)
     finisher = Finisher(shop.desk, provider=shop.provider, clock=shop.clock)
     sender = Sender(shop.desk, settings=shop.settings, signer=shop.signer, clock=shop.clock)
+    webhooks = Webhooks(shop.desk, settings=shop.settings, signer=shop.signer, clock=shop.clock)
     return [
         Duty("reconciler", reconciler.run_once, pause_seconds=1.0),
         Duty("finisher", finisher.run_once, pause_seconds=1.0),
         Duty("sender", sender.run_once, pause_seconds=0.5),
+        Duty("webhooks", webhooks.run_once, pause_seconds=0.5),
         Duty("key forgetter", forget, pause_seconds=600.0),
     ]
 

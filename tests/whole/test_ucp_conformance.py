@@ -58,6 +58,7 @@ def configuration(platforms: str) -> dict[str, Any]:
             "rotated_private_jwk": OLDER,
             "unsupported_alg_kid": OTHER_KIND["kid"],
         },
+        "webhooks": {"simulate": True, "signed": True, "retries": True, "wait_seconds": 6},
         "idempotency": {"age_hook": True, "outage_hook": True},
         "eligibility": {"unrecognized": "org.example.unknown_club"},
     }
@@ -85,6 +86,9 @@ signature.idempotency_replay_cached signature.keyid_published signature.no_alg_p
 signature.response_body_components signature.response_content_digest signature.response_headers_present
 signature.response_status_component signature.rfc9421_response_verifies signature.rotation_grace_period
 signature.signing_keys_jwk signature.verifies_es256_requests totals.sublines_sum_invariant
+webhook.idempotency_key_signed webhook.order_created_full_entity webhook.query_component_signed
+webhook.retry_failed_delivery webhook.signed_components webhook.signed_rfc9421_verifies webhook.ucp_agent_header
+webhook.ucp_agent_signed
 """
 
 

@@ -160,6 +160,12 @@ WITH ended AS (
     SELECT id, kind, recipient, facts::json, created_at, created_at
       FROM unnest($10::uuid[], $11::text[], $12::text[], $13::text[], $14::timestamptz[])
         AS row (id, kind, recipient, facts, created_at)
+), announced AS (
+    INSERT INTO order_event (id, order_id, address, made_at, due_at)
+    SELECT gen_random_uuid(), row.order_id, follower.address, row.updated_at, row.updated_at
+      FROM unnest($15::uuid[], $17::uuid[], $18::timestamptz[]) AS row (session_id, order_id, updated_at)
+      JOIN order_follower AS follower ON follower.session_id = row.session_id
+     WHERE row.order_id IS NOT NULL
 )
 UPDATE checkout_session AS session
    SET status = row.status, order_id = row.order_id, updated_at = row.updated_at, version = session.version + 1

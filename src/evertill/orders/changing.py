@@ -18,6 +18,7 @@ from evertill.clock import Clock
 from evertill.money import Money, format_money
 from evertill.notices import enqueue
 from evertill.orders.finishing import carry_out_refund, finish_shipping, let_go
+from evertill.orders.following import announce
 from evertill.orders.model import OrderState
 from evertill.payments.model import AttemptState, Done, Ending, Failed, Provider
 from evertill.refusals import Conflict, FieldProblem, Invalid, NotFound
@@ -96,6 +97,7 @@ async def cancel(pool: Pool, *, provider: Provider, order_id: UUID, staff_id: UU
         if order["email"]:
             facts = {"order_id": str(order_id)}
             await enqueue(connection, kind="order_cancelled", recipient=order["email"], facts=facts, now=now)
+        await announce(connection, order_id=order_id, now=now)
         await _record(connection, order_id, staff_id, "cancel", reason, {"attempt_id": str(attempt["id"])}, now)
     await let_go(pool, provider=provider, order_id=order_id, attempt_id=attempt["id"], clock=clock)
 

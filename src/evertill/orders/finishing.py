@@ -20,6 +20,7 @@ from evertill.clock import Clock
 from evertill.ids import new_id
 from evertill.money import Money
 from evertill.notices import enqueue
+from evertill.orders.following import announce
 from evertill.payments.calls import look_up_within, side_by_side, within
 from evertill.payments.model import AttemptState, Done, Ending, Failed, Provider, Seen, Unknown
 from evertill.resilience import PAYMENT
@@ -183,6 +184,7 @@ async def _tell(
 ) -> None:
     if order["email"]:
         await enqueue(connection, kind=kind, recipient=order["email"], facts=facts, now=now)
+    await announce(connection, order_id=order["id"], now=now)
 
 
 async def _note(connection: Connection, order_id: UUID, verb: str, failed: Failed, now: datetime) -> None:

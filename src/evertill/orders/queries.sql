@@ -98,3 +98,38 @@ SELECT count(*) FILTER (WHERE state IN ('confirmed', 'shipped')) AS confirmed,
            AS revenue_minor
   FROM orders
  WHERE id >= $1;
+
+-- follow --
+-- The address to be told of what this session becomes; a later one takes its place.
+INSERT INTO order_follower (session_id, address, created_at) VALUES ($1, $2, $3)
+ON CONFLICT (session_id) DO UPDATE SET address = excluded.address;
+
+-- announce --
+-- An order has changed: its follower, if it has one, is to be told.
+INSERT INTO order_event (id, order_id, address, made_at, due_at)
+SELECT gen_random_uuid(), orders.id, follower.address, $2, $2
+  FROM orders
+  JOIN order_follower AS follower ON follower.session_id = orders.session_id
+ WHERE orders.id = $1;
+
+-- take_due_events --
+-- Events that are due, oldest first, each taken by one teller: due again later unless it says that it told.
+UPDATE order_event
+   SET tries = order_event.tries + 1, due_at = $1::timestamptz + $3::interval
+  FROM (SELECT id FROM order_event WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS due
+ WHERE order_event.id = due.id
+RETURNING order_event.id, order_event.order_id, order_event.address, order_event.body, order_event.made_at,
+          order_event.tries;
+
+-- keep_event_body --
+-- What is told of an event, the first time it is tried: every later try repeats it.
+UPDATE order_event SET body = $2 WHERE id = $1 AND body IS NULL;
+
+-- event_sent --
+UPDATE order_event SET sent_at = $2, due_at = NULL, last_error = NULL WHERE id = $1 AND sent_at IS NULL;
+
+-- event_failed --
+-- Not told this time; without a next time it is given up.
+UPDATE order_event
+   SET last_error = left($2, 500), due_at = $3, given_up_at = CASE WHEN $3::timestamptz IS NULL THEN $4::timestamptz END
+ WHERE id = $1 AND sent_at IS NULL;

@@ -1,5 +1,5 @@
 """What may break, and what happens then: one declared policy per dependency."""
 
-from evertill.resilience.policies import EMAIL, PAYMENT, Policy
+from evertill.resilience.policies import EMAIL, PAYMENT, WEBHOOK, Policy
 
-__all__ = ["EMAIL", "PAYMENT", "Policy"]
+__all__ = ["EMAIL", "PAYMENT", "WEBHOOK", "Policy"]

@@ -4,6 +4,7 @@ Each dependency's one declared policy. The code that calls a dependency reads it
     what fails            what the customer sees                          how
     payment provider      "Order received, we confirm by e-mail"          deadline, then held; the reconciler asks again
     e-mail                nothing                                         outbox, retried with backoff
+    a platform's webhook  nothing                                         order events, retried with backoff
 """
 
 from dataclasses import dataclass
@@ -45,4 +46,12 @@ EMAIL = Policy(
     first_retry=timedelta(seconds=5),
     retry_max=timedelta(hours=1),
     tries_max=30,  # a little over a day
+)
+
+WEBHOOK = Policy(
+    name="platforms' webhooks",
+    deadline=timedelta(seconds=5),
+    first_retry=timedelta(milliseconds=500),
+    retry_max=timedelta(hours=1),
+    tries_max=40,  # a little over a day
 )

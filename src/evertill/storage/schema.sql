@@ -280,6 +280,29 @@ CREATE TABLE order_line (
     CONSTRAINT order_line_total_multiplies  CHECK (total_minor = unit_price_minor * quantity)
 );
 
+-- Who follows what a checkout session becomes: the address that its platform gave to be told of its order.
+CREATE TABLE order_follower (
+    session_id  uuid        PRIMARY KEY,
+    address     text        NOT NULL,
+    created_at  timestamptz NOT NULL
+);
+
+-- That an order changed, to be told to its follower. What is told is fixed at the first try, and repeated as it was.
+CREATE TABLE order_event (
+    id           uuid        PRIMARY KEY,
+    order_id     uuid        NOT NULL,
+    address      text        NOT NULL,
+    body         text,
+    made_at      timestamptz NOT NULL,
+    due_at       timestamptz,                              -- null: nothing left to do
+    tries        integer     NOT NULL DEFAULT 0,
+    sent_at      timestamptz,
+    given_up_at  timestamptz,
+    last_error   text,
+    CONSTRAINT order_event_due_until_ended CHECK ((due_at IS NULL) = (sent_at IS NOT NULL OR given_up_at IS NOT NULL))
+) WITH (fillfactor = 80);
+CREATE INDEX order_event_due ON order_event (due_at) WHERE due_at IS NOT NULL;
+
 -- ---------------------------------------------------------------- payments
 
 -- One try at getting one order paid. Written before the provider is called; its id is the provider's idempotency key.

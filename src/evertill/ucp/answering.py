@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 
@@ -269,16 +270,32 @@ def _option(choice: Choice, subtotal_minor: int) -> Option:
     return Option(choice.code, choice.title, choice.promise, (Total("fulfillment", price), Total("total", price)))
 
 
+class Refund(msgspec.Struct, frozen=True):
+    """Money given back, or on its way back."""
+
+    id: UUID
+    amount_minor: int
+    state: str  # recorded, done, failed
+    reason: str
+    recorded_at: datetime
+
+
 def order_answer(
-    order: Order, session: Session, *, name: str, checkout_name: str, permalink: str, envelope: Envelope
+    order: Order,
+    session: Session,
+    refunds: Sequence[Refund],
+    *,
+    made: OrderMade,
+    checkout_name: str,
+    envelope: Envelope,
 ) -> OrderAnswer:
     """
     An order, with the session it came from.
 
     Args:
-        name: The order's public id.
+        made: Its public id, number and page.
 
-        checkout_name: The session's.
+        checkout_name: The session's public id.
     """
     named = _line_names(order, session)
     gone = order.state is OrderState.CANCELLED
@@ -299,10 +316,10 @@ def order_answer(
     units = tuple(LineUnits(line_id, line.quantity) for line, line_id in zip(order.lines, named, strict=True))
     return OrderAnswer(
         ucp=envelope,
-        id=name,
-        label=order.number,
+        id=made.id,
+        label=made.label,
         checkout_id=checkout_name,
-        permalink_url=permalink,
+        permalink_url=made.permalink_url,
         currency=order.currency,
         line_items=tuple(lines),
         fulfillment=_order_fulfillment(order, units, expected=not gone),
@@ -313,7 +330,7 @@ def order_answer(
             included=order.tax_included,
             rate_bp=session.terms.quote.tax_rate_bp,
         ),
-        adjustments=_adjustments(order, units),
+        adjustments=_adjustments(order, units, refunds),
     )
 
 
@@ -359,17 +376,32 @@ def _destination(order: Order) -> Destination:
     )
 
 
-def _adjustments(order: Order, units: tuple[LineUnits, ...]) -> tuple[Adjustment, ...]:
-    if order.cancelled_at is None:
-        return ()
-    return (
+_REFUND_STATUS = {"recorded": "pending", "done": "completed", "failed": "failed"}
+
+
+def _adjustments(order: Order, units: tuple[LineUnits, ...], refunds: Sequence[Refund]) -> tuple[Adjustment, ...]:
+    """What changed after the purchase: called off as a whole, money given back."""
+    adjustments = [
         Adjustment(
-            "adj_cancelled",
-            "cancellation",
-            order.cancelled_at,
-            "completed",
-            tuple(LineUnits(unit.id, -unit.quantity) for unit in units),
-            (Total("total", -order.total_minor),),
-            order.state_reason or "",
-        ),
-    )
+            refund.id.hex,
+            "refund",
+            refund.recorded_at,
+            _REFUND_STATUS[refund.state],
+            totals=(Total("total", -refund.amount_minor),),
+            description=refund.reason,
+        )
+        for refund in refunds
+    ]
+    if order.cancelled_at is not None:
+        adjustments.append(
+            Adjustment(
+                "cancellation",
+                "cancellation",
+                order.cancelled_at,
+                "completed",
+                tuple(LineUnits(unit.id, -unit.quantity) for unit in units),
+                (Total("total", -order.total_minor),),
+                order.state_reason or "",
+            )
+        )
+    return tuple(adjustments)

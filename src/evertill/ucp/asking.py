@@ -38,7 +38,6 @@ class Memo(msgspec.Struct, frozen=True, omit_defaults=True):
     destinations: tuple[Destination, ...] = ()
     selected_destination_id: str | None = None
     claims: tuple[str, ...] = ()  # eligibility that was claimed; we know none
-    webhook_url: str | None = None
 
 
 async def read_json(request: ShopRequest) -> bytes:
@@ -131,7 +130,7 @@ def wish_of(asked: CheckoutAsked, agent: Agent) -> tuple[Wish, Memo]:
     buyer = _buyer(asked.buyer)
     address: Address | None = None
     delivery: str | None = PICKUP.code
-    memo = Memo(claims=claims or (), webhook_url=agent.webhook_url)
+    memo = Memo(claims=claims or ())
     if method is not None:
         group = method.groups[0] if method.groups else None
         option = group.selected_option_id if group else None

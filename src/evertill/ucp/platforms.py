@@ -13,7 +13,7 @@ import msgspec
 
 from evertill.refusals import Refusal
 from evertill.ucp.errors import refused
-from evertill.ucp.profiles import Declared, Fetching, Profile, PublicKey, check_address, check_version
+from evertill.ucp.profiles import Declared, Fetching, Profile, PublicKey, check_version
 from evertill.ucp.wire import CHECKOUT, FULFILLMENT, ORDER, VERSION
 
 OURS = (CHECKOUT, FULFILLMENT, ORDER)
@@ -78,7 +78,6 @@ class Platforms:
         if registered is not None:
             self._keep(header, registered, float("inf"))
             return registered
-        check_address(url, loopback=self._loopback)
         agent, until = await self._fetch(url)
         self._keep(header, agent, until)
         return agent

@@ -1,17 +1,7 @@
-"""
-A platform's profile: fetched from where the platform says it is, within bounds, and read.
+"""A platform's profile: fetched from where the platform says it is, within bounds, and read."""
 
-Whoever calls us chooses the address that we fetch, so it must be https, must not lead into our own network
-(every address a name resolves to is checked, and the checked one is called), must answer soon, without
-redirects, and with little. Source: OWASP Server Side Request Forgery Prevention Cheat Sheet; UCP overview, "Discovery".
-"""
-
-import asyncio
-import ipaddress
 import re
-import socket
 from typing import Annotated
-from urllib.parse import SplitResult, urlsplit
 
 import httpx
 import msgspec
@@ -19,6 +9,7 @@ from msgspec import Meta
 
 from evertill.refusals import Unavailable
 from evertill.ucp.errors import refused
+from evertill.ucp.outside import NotCallable, TooLong, call
 from evertill.ucp.wire import VERSION
 
 _BYTES_MAX = 256 * 1024
@@ -75,42 +66,36 @@ class Fetched(msgspec.Struct, frozen=True):
 _decoder = msgspec.json.Decoder(Profile)
 
 
-def check_address(url: str, *, loopback: bool) -> SplitResult:
-    """
-    The parts of a profile's address.
-
-    Args:
-        loopback: Also take http addresses of this very machine (test mode).
-
-    Raises:
-        Refusal: 400, it is no address that may be fetched.
-    """
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise _invalid() from None
-    secure = parts.scheme == "https" or (loopback and parts.scheme == "http" and _is_loopback(parts.hostname or ""))
-    if not secure or not parts.hostname or parts.username is not None or parts.fragment or not url.isascii():
-        raise _invalid()
-    return parts
-
-
 async def fetch_profile(url: str, *, loopback: bool) -> Fetched:
     """
     Fetch and read a profile.
 
+    Args:
+        loopback: Also fetch from this very machine, without TLS (test mode).
+
     Raises:
         Refusal: 400 the address cannot be, 424 it cannot be had, 422 it is not one or speaks another version.
     """
-    parts = check_address(url, loopback=loopback)
     try:
-        async with asyncio.timeout(_SECONDS_MAX):
-            address = await _resolve(parts, loopback=loopback)
-            body, seconds = await _get(url, parts, address)
+        answered = await call(
+            "GET",
+            url,
+            headers={"Accept": "application/json"},
+            loopback=loopback,
+            seconds=_SECONDS_MAX,
+            bytes_max=_BYTES_MAX,
+        )
+    except NotCallable as error:
+        raise refused(400, "invalid_profile_url", f"The profile's address cannot be used: {error}.") from error
+    except TooLong as error:
+        raise refused(422, "profile_malformed", f"The platform profile is too long: {error}.") from error
     except (TimeoutError, httpx.HTTPError) as error:
         raise _unreachable(type(error).__name__) from error
-    return Fetched(read_profile(body), seconds)
+    if answered.status != 200:
+        raise _unreachable(f"HTTP {answered.status}")
+    stated = _MAX_AGE.search(answered.headers.get("cache-control", ""))
+    seconds = int(stated[1]) if stated else _KEPT_SECONDS_MIN
+    return Fetched(read_profile(answered.body), min(max(seconds, _KEPT_SECONDS_MIN), _KEPT_SECONDS_MAX))
 
 
 def read_profile(body: bytes) -> Profile:
@@ -153,55 +138,6 @@ class Fetching:
             return await fetch_profile(url, loopback=loopback)
         finally:
             self.under_way -= 1
-
-
-async def _resolve(parts: SplitResult, *, loopback: bool) -> str:
-    """An address of that host which may be called."""
-    host = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise refused(400, "invalid_profile_url", "The host of the platform profile cannot be found.") from error
-    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
-    if not addresses or not all(address.is_global or (loopback and address.is_loopback) for address in addresses):
-        raise refused(400, "invalid_profile_url", "The host of the platform profile is not a public one.")
-    return str(addresses[0])
-
-
-async def _get(url: str, parts: SplitResult, address: str) -> tuple[bytes, int]:
-    async with httpx.AsyncClient(timeout=_SECONDS_MAX, follow_redirects=False, trust_env=False) as client:
-        request = client.build_request(
-            "GET",
-            httpx.URL(url).copy_with(host=address),
-            headers={"Host": parts.netloc, "Accept": "application/json", "Accept-Encoding": "identity"},
-            extensions={"sni_hostname": parts.hostname},
-        )
-        response = await client.send(request, stream=True)
-        try:
-            if response.status_code != 200:
-                raise _unreachable(f"HTTP {response.status_code}")
-            body = b""
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > _BYTES_MAX:
-                    raise refused(422, "profile_malformed", f"The platform profile is over {_BYTES_MAX:,} bytes long.")
-        finally:
-            await response.aclose()
-    stated = _MAX_AGE.search(response.headers.get("cache-control", ""))
-    seconds = int(stated[1]) if stated else _KEPT_SECONDS_MIN
-    return body, min(max(seconds, _KEPT_SECONDS_MIN), _KEPT_SECONDS_MAX)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _invalid() -> Exception:
-    return refused(400, "invalid_profile_url", 'The UCP-Agent header must carry an https address: profile="https://…".')
 
 
 def _unreachable(why: str) -> Exception:

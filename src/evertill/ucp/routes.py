@@ -24,15 +24,17 @@ from evertill.checkout.placing import NotPlaced, Placing
 from evertill.checkout.sessions import Opening, Revision, get_session, no_such_session
 from evertill.idempotency import Key, fingerprint_of
 from evertill.ids import new_id
-from evertill.orders import OrderState, order_link, view
+from evertill.orders import OrderState, view
+from evertill.orders.following import follow
 from evertill.payments.sandbox import sentence_of
 from evertill.refusals import Invalid, Malformed, NotFound
 from evertill.shop import Shop
 from evertill.ucp import browsing, testing
-from evertill.ucp.answering import checkout_answer, order_answer, unavailable
+from evertill.ucp.answering import checkout_answer, unavailable
 from evertill.ucp.asking import BODY_BYTES_MAX, checkout_asked, instrument_asked, key_name, read_json, wish_of
 from evertill.ucp.desk import Desk, desk_of
 from evertill.ucp.discovery import BASE, HANDLER_ID, OWN_PLATFORM
+from evertill.ucp.entities import checkout_name, order_behind, order_made, read_order, session_behind, tell_order
 from evertill.ucp.platforms import Agent, missing_profile
 from evertill.ucp.signatures import check_request
 from evertill.ucp.wire import (
@@ -49,8 +51,6 @@ from evertill.ucp.wire import (
 )
 from evertill.web.browser import ShopRequest, read_body, shop_of
 
-_SESSION = "ucp-session"
-_ORDER = "ucp-order"
 _CHANNEL = "ucp"
 _PUBLIC = {"Cache-Control": "public, max-age=300"}
 _PRIVATE = {"Cache-Control": "no-store"}
@@ -163,6 +163,9 @@ async def complete_checkout(request: ShopRequest, name: str) -> Json:
         said = _no_such_handler(instrument) if instrument else _WHICH_INSTRUMENT
         return _checkout(request, desk, agent, session, messages=(said,))
     key = _key(request, agent, "complete", name, body)
+    if agent.webhook_url is not None:
+        await get_session(shop.till_pool, session_id=session_id, owner=agent.owner)
+        await follow(shop.till_pool, session_id=session_id, address=agent.webhook_url, now=shop.clock())
     try:
         answer = await shop.checkout.complete(
             Placing(key, session_id, agent.owner, _method(instrument), None, shop.clock())
@@ -184,21 +187,14 @@ async def look_at_order(request: ShopRequest, name: str) -> Json:
     if ORDER not in agent.capabilities:
         return _incompatible(request, desk)
     shop = shop_of(request)
-    order_id = shop.signer.unseal(_ORDER, name)
+    order_id = order_behind(shop.signer, name)
     if order_id is None:
         raise _no_such_order()
-    order = await view(shop.browse, order_id=order_id)
-    try:
-        session = await get_session(shop.browse, session_id=order.session_id, owner=agent.owner)
-    except NotFound:
-        raise _no_such_order() from None
-    answer = order_answer(
-        order,
-        session,
-        name=name,
-        checkout_name=shop.signer.seal(_SESSION, session.id),
-        permalink=shop.settings.address + order_link(shop.signer, order.id),
-        envelope=desk.order_envelope,
+    order, session = await read_order(shop.browse, order_id)
+    if session.owner != agent.owner:
+        raise _no_such_order()
+    answer = await tell_order(
+        shop.browse, order, session, settings=shop.settings, signer=shop.signer, envelope=desk.order_envelope
     )
     return _signed(desk, answer)
 
@@ -233,7 +229,7 @@ def _key(request: ShopRequest, agent: Agent, verb: str, subject: str, body: byte
 
 
 def _unseal(shop: Shop, name: str) -> UUID:
-    session_id = shop.signer.unseal(_SESSION, name)
+    session_id = session_behind(shop.signer, name)
     if session_id is None:
         raise no_such_session()
     return session_id
@@ -247,13 +243,7 @@ async def _order_of(shop: Shop, session: Session) -> OrderMade | None:
     if session.status is not SessionStatus.COMPLETED or session.order_id is None:
         return None
     order = await view(shop.till_pool, order_id=session.order_id)
-    return _order_made(shop, order.id, order.number)
-
-
-def _order_made(shop: Shop, order_id: UUID, number: str) -> OrderMade:
-    return OrderMade(
-        shop.signer.seal(_ORDER, order_id), number, shop.settings.address + order_link(shop.signer, order_id)
-    )
+    return order_made(shop.settings, shop.signer, order.id, order.number)
 
 
 def _method(instrument: InstrumentAsked) -> str:
@@ -271,7 +261,7 @@ def _completed(
     if completion.state == OrderState.DECLINED:
         messages = (_declined(completion.reason),)
     elif completion.session.status is SessionStatus.COMPLETED:
-        order = _order_made(shop, completion.order_id, completion.order_number)
+        order = order_made(shop.settings, shop.signer, completion.order_id, completion.order_number)
     return _checkout(request, desk, agent, completion.session, order=order, instrument=used, messages=messages)
 
 
@@ -308,7 +298,7 @@ def _checkout(
     shop = shop_of(request)
     answer = checkout_answer(
         session,
-        name=shop.signer.seal(_SESSION, session.id),
+        name=checkout_name(shop.signer, session.id),
         envelope=desk.checkout_envelope(agent.capabilities),
         shop_name=shop.settings.shop_name,
         now=shop.clock(),
