@@ -108,7 +108,7 @@ def number_beginning(typed: str) -> str:
     Blanks and dashes may be anywhere or nowhere, and letters that are mistaken for digits count as those.
     """
     plain = typed.upper().translate(_MISTAKEN)
-    if not _NUMBER.fullmatch(plain):
+    if not (typed.isascii() and _NUMBER.fullmatch(plain)):
         return ""
     return "-".join(plain[start : start + 4] for start in range(0, len(plain), 4))
 

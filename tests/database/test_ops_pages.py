@@ -1,0 +1,493 @@
+"""The console as staff meet it: who may do what, forms that say what is wrong, and bad input that breaks nothing."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+from uuid import UUID
+
+import httpx
+import pytest
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+
+from evertill.checkout.model import Completion
+from evertill.ids import new_id
+from evertill.notices import Sender, enqueue
+from evertill.ops.routes import routes as ops_routes
+from evertill.refusals import Refusal
+from evertill.resilience import PAYMENT
+from evertill.shop import Shop
+from evertill.signing import new_token, token_hash
+from evertill.staff import Role, actions_of
+from evertill.staff.routes import routes as staff_routes
+from evertill.storage import Connection
+from evertill.web.awaited import awaited
+from evertill.web.browser import STAFF_COOKIE
+from evertill.web.errors import answer_fault, answer_http_exception, answer_refusal
+from tests.buying import attempt_of, books, buy, open_session, placing
+
+GETS = ("/ops", "/ops/orders", "/ops/products", "/ops/products/mug", "/ops/stock", "/ops/stock?low=1", "/ops/mail")
+
+
+@pytest.fixture
+async def console(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser at the console's door, nobody signed in. It follows no redirect by itself."""
+    app = Litestar(
+        route_handlers=[*ops_routes, *staff_routes],
+        exception_handlers={
+            Refusal: awaited(answer_refusal, answer_fault),
+            HTTPException: awaited(answer_http_exception, answer_fault),
+        },
+        state=State({"shop": shop}),
+        openapi_config=None,
+        logging_config=None,
+    )
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://localhost") as client:  # type: ignore[arg-type]
+        yield client
+
+
+async def enter(console: httpx.AsyncClient, shop: Shop, role: Role) -> UUID:
+    """Somebody of that role, hired and signed in."""
+    id_, token, now = new_id(), new_token(), shop.clock()
+    await shop.desk.execute(
+        """INSERT INTO staff (id, email, email_folded, name, role, password_hash, created_at)
+           VALUES ($1, $2, $2, initcap($3), $3, '', $4)""",
+        id_,
+        f"{id_.hex}@example.com",
+        role,
+        now,
+    )
+    await shop.desk.execute(
+        "INSERT INTO staff_sign_in (token_hash, staff_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
+        token_hash(token),
+        id_,
+        now,
+        now + timedelta(hours=1),
+    )
+    console.cookies.set(STAFF_COOKIE, token)
+    return id_
+
+
+async def press(
+    console: httpx.AsyncClient, path: str, fields: Mapping[str, str] | None = None, *, seen: str = "/ops/mail"
+) -> httpx.Response:
+    """Send a form with the proof that a page of ours gave this browser."""
+    return await console.post(path, data={"csrf": hidden(await console.get(seen), "csrf"), **(fields or {})})
+
+
+def hidden(page: httpx.Response, name: str) -> str:
+    """A hidden field's value."""
+    found = re.search(rf'name="{name}" value="([^"]+)"', page.text)
+    assert found is not None, page.text
+    return found[1]
+
+
+async def bought(shop: Shop, *wants: tuple[str, int]) -> UUID:
+    answer = await buy(shop, *(wants or (("MUG", 2),)))
+    assert isinstance(answer, Completion)
+    assert answer.state == "confirmed"
+    return answer.order_id
+
+
+async def state_of(shop: Shop, order_id: UUID) -> str:
+    return str(await shop.desk.fetchval("SELECT state FROM orders WHERE id = $1", order_id))
+
+
+# ---------------------------------------------------------------- who
+
+
+async def test_nobody_gets_in_without_signing_in(console: httpx.AsyncClient, shop: Shop) -> None:
+    """Every address of the console shows the door, and a form sent there changes nothing."""
+    order_id = await bought(shop)
+    for path in (*GETS, f"/ops/orders/{order_id}"):
+        answer = await console.get(path)
+        assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/ops/sign-in"), path
+    answer = await console.post(f"/ops/orders/{order_id}/shipment", data={"csrf": "x"})
+    assert answer.headers["location"] == "/ops/sign-in"
+    assert await state_of(shop, order_id) == "confirmed"
+
+
+async def test_a_viewer_sees_everything_and_changes_nothing(console: httpx.AsyncClient, shop: Shop) -> None:
+    """No form but the ones that look and the way out; what is sent all the same is not allowed."""
+    await enter(console, shop, Role.VIEWER)
+    order_id = await bought(shop)
+    for path in (*GETS, f"/ops/orders/{order_id}"):
+        page = await console.get(path)
+        assert page.status_code == 200
+        assert re.findall(r'<form[^>]*method="post"[^>]*action="([^"]+)"', page.text) == ["/ops/sign-out"], path
+        assert "Staff</a>" not in page.text
+    for path in (
+        f"/ops/orders/{order_id}/shipment",
+        f"/ops/orders/{order_id}/cancellation",
+        f"/ops/orders/{order_id}/refunds",
+        f"/ops/orders/{order_id}/inquiries",
+        "/ops/products/mug/status",
+        "/ops/products/mug/prices",
+        "/ops/stock",
+        f"/ops/mail/{new_id()}/tries",
+    ):
+        answer = await press(console, path, {"reason": "because I can"})
+        assert answer.status_code == 403, path
+        assert "operator" in answer.text
+    assert (await state_of(shop, order_id), await books(shop, "MUG")) == ("confirmed", (1_000, 0, 2))
+
+
+async def test_a_form_from_elsewhere_changes_nothing(console: httpx.AsyncClient, shop: Shop) -> None:
+    """An operator's browser, another site's form: refused."""
+    await enter(console, shop, Role.OPERATOR)
+    order_id = await bought(shop)
+    await console.get("/ops")
+    answer = await console.post(f"/ops/orders/{order_id}/shipment", data={"csrf": "made-up"})
+    assert answer.status_code == 403
+    assert await state_of(shop, order_id) == "confirmed"
+
+
+async def test_admins_find_the_way_to_staff(console: httpx.AsyncClient, shop: Shop) -> None:
+    """The menu shows staff to admins."""
+    await enter(console, shop, Role.ADMIN)
+    assert 'href="/ops/staff"' in (await console.get("/ops")).text
+
+
+# ---------------------------------------------------------------- orders
+
+
+async def test_an_order_is_found_shipped_and_refunded(console: httpx.AsyncClient, shop: Shop) -> None:
+    """By its number's beginning; the page tells who did what; a refund's form pressed twice gives back once."""
+    await enter(console, shop, Role.OPERATOR)
+    order_id = await bought(shop)
+    number = await shop.desk.fetchval("SELECT number FROM orders WHERE id = $1", order_id)
+    found = await console.get("/ops/orders", params={"q": number[:9].lower(), "state": "confirmed"})
+    assert number in found.text
+    here = f"/ops/orders/{order_id}"
+    page = await console.get(here)
+    assert "Ship it" in page.text
+    assert "Give money back" not in page.text
+    answer = await press(console, f"{here}/shipment")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{here}?done=ship")
+    page = await console.get(answer.headers["location"])
+    for expected in (
+        "Shipped.",
+        "<strong>Operator</strong> shipped it",
+        "captured",
+        "order shipped",
+        "order confirmed",
+    ):
+        assert expected in page.text, expected
+    assert "Ship it" not in page.text
+    assert "Cancel the order" not in page.text
+    form = {"refund": hidden(page, "refund"), "amount": "5.00", "reason": "one arrived broken"}
+    answers = await asyncio.gather(*(press(console, f"{here}/refunds", form) for _ in range(6)))
+    assert {answer.status_code for answer in answers} == {303}
+    assert await shop.desk.fetchval("SELECT refunded_minor FROM orders") == 500
+    page = await console.get(f"{here}?done=refund")
+    assert "“one arrived broken”" in page.text
+    assert hidden(page, "refund") != form["refund"]
+
+
+async def test_an_order_is_cancelled_with_a_reason(console: httpx.AsyncClient, shop: Shop) -> None:
+    """Without a reason the form comes back with what is wrong beside the field; with one it is done."""
+    await enter(console, shop, Role.OPERATOR)
+    order_id = await bought(shop)
+    here = f"/ops/orders/{order_id}"
+    answer = await press(console, f"{here}/cancellation", {"reason": "x"})
+    assert answer.status_code == 422
+    assert 'id="wrong-reason"' in answer.text
+    assert 'aria-invalid="true" aria-describedby="wrong-reason help-reason"' in answer.text
+    assert await state_of(shop, order_id) == "confirmed"
+    answer = await press(console, f"{here}/cancellation", {"reason": "changed her mind"})
+    assert answer.headers["location"] == f"{here}?done=cancel"
+    assert (await state_of(shop, order_id), await attempt_of(shop, order_id)) == ("cancelled", "voided")
+    page = await console.get(here)
+    assert "“changed her mind”" in page.text
+    answer = await press(console, f"{here}/shipment")
+    assert answer.status_code == 409
+    assert "This order is cancelled: it cannot be shipped." in answer.text
+
+
+@pytest.mark.parametrize(
+    ("amount", "problem"),
+    [
+        ("", "An amount such as 12.50"),
+        ("abc", "An amount such as 12.50"),
+        ("-1", "An amount such as 12.50"),
+        ("1,299.00", "An amount such as 12.50"),
+        ("1e3", "An amount such as 12.50"),
+        ("٣", "An amount such as 12.50"),
+        ("NaN", "An amount such as 12.50"),
+        ("9" * 40, "An amount such as 12.50"),
+        ("1.005", "not as fine as that"),
+        ("0", "more than nothing"),
+        ("0.00", "more than nothing"),
+        ("999999999", "At most £28.95"),
+    ],
+)
+async def test_a_refund_that_cannot_be_keeps_what_was_typed(
+    console: httpx.AsyncClient, shop: Shop, amount: str, problem: str
+) -> None:
+    """The page comes back with the problem beside the field, the form open, its id and its words kept."""
+    await enter(console, shop, Role.OPERATOR)
+    order_id = await bought(shop)
+    here = f"/ops/orders/{order_id}"
+    await press(console, f"{here}/shipment")
+    form = {"refund": str(new_id()), "amount": amount, "reason": "a <b>good</b> reason"}
+    answer = await press(console, f"{here}/refunds", form)
+    assert answer.status_code == 422
+    assert problem in answer.text
+    assert 'id="wrong-amount"' in answer.text
+    assert "a &lt;b&gt;good&lt;/b&gt; reason" in answer.text
+    assert hidden(answer, "refund") == form["refund"]
+    assert await shop.desk.fetchval("SELECT count(*) FROM refund") == 0
+
+
+async def test_a_comma_is_a_decimal_point(console: httpx.AsyncClient, shop: Shop) -> None:
+    """As half the world writes it."""
+    await enter(console, shop, Role.OPERATOR)
+    order_id = await bought(shop)
+    await press(console, f"/ops/orders/{order_id}/shipment")
+    form = {"refund": str(new_id()), "amount": "12,50", "reason": "as agreed"}
+    assert (await press(console, f"/ops/orders/{order_id}/refunds", form)).status_code == 303
+    assert await shop.desk.fetchval("SELECT refunded_minor FROM orders") == 1_250
+
+
+async def test_a_held_order_can_be_hurried(
+    console: httpx.AsyncClient, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page says that nobody knows, tells of the letter, and lets an operator ask."""
+    await enter(console, shop, Role.OPERATOR)
+    monkeypatch.setattr("evertill.checkout.complete.PAYMENT", _impatient())
+    session = await open_session(shop, ("MUG", 1))
+    answer = await shop.checkout.complete(placing(session, "tok_timeout_before"))
+    assert isinstance(answer, Completion)
+    here = f"/ops/orders/{answer.order_id}"
+    page = await console.get(here)
+    for expected in ("Nobody knows yet", "Ask the provider now", "order held", "unknown"):
+        assert expected in page.text, expected
+    for unexpected in ("Ship it", "Cancel the order"):
+        assert unexpected not in page.text, unexpected
+    assert (await press(console, f"{here}/inquiries")).headers["location"] == f"{here}?done=ask"
+    assert await shop.desk.fetchval("SELECT next_look_at <= now() FROM payment_attempt")
+    assert "1 to be paid" in (await console.get("/ops")).text
+
+
+def _impatient() -> object:
+    class Impatient:
+        deadline = timedelta(milliseconds=50)
+        first_retry = PAYMENT.first_retry
+
+    return Impatient
+
+
+async def test_orders_are_paged_to_the_end(console: httpx.AsyncClient, shop: Shop) -> None:
+    """Fifty a page; every order is on one page, once."""
+    await enter(console, shop, Role.VIEWER)
+    ids = {(await bought(shop, ("TEA", 1))).hex for _ in range(53)}
+    seen: list[str] = []
+    path: str | None = "/ops/orders?state=confirmed"
+    while path:
+        page = await console.get(path)
+        seen += [found.replace("-", "") for found in re.findall(r'href="/ops/orders/([0-9a-f-]{36})"', page.text)]
+        older = re.search(r'rel="next" href="([^"]+)"', page.text)
+        path = older[1].replace("&amp;", "&") if older else None
+    assert len(seen) == 53
+    assert set(seen) == ids
+
+
+# ---------------------------------------------------------------- products, stock
+
+
+async def test_a_price_is_set_and_whoever_was_shown_the_old_one_is_asked_again(
+    console: httpx.AsyncClient, shop: Shop
+) -> None:
+    """The new price counts at once, is written down, and a session with the old one is not charged."""
+    await enter(console, shop, Role.OPERATOR)
+    session = await open_session(shop, ("MUG", 1))
+    page = await console.get("/ops/products/mug")
+    form = {"sku": "MUG", "seen": hidden(page, "seen"), "price": "13.75", "reason": "supplier went up"}
+    answer = await press(console, "/ops/products/mug/prices", form)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/ops/products/mug?done=price")
+    page = await console.get(answer.headers["location"])
+    for expected in ("The price is changed.", "£12.50 → £13.75", "“supplier went up”", "£13.75"):
+        assert expected in page.text, expected
+    refused = await shop.checkout.complete(placing(session))
+    assert getattr(refused, "code", None) == "price_changed"
+    # The same form again is done already; an older one is not laid over what somebody else set.
+    assert (await press(console, "/ops/products/mug/prices", form)).status_code == 303
+    assert len(await actions_of(shop.desk, subject="sku:MUG")) == 1
+    answer = await press(console, "/ops/products/mug/prices", {**form, "price": "11.00"})
+    assert answer.status_code == 409
+    assert "Somebody has changed this price" in answer.text
+
+
+@pytest.mark.parametrize("price", ["", "0", "0.00", "-5", "1,299.00", "free", "99999999.00"])
+async def test_a_price_that_cannot_be_is_told_beside_its_field(
+    console: httpx.AsyncClient, shop: Shop, price: str
+) -> None:
+    """And nothing is changed."""
+    await enter(console, shop, Role.OPERATOR)
+    form = {"sku": "MUG", "seen": "1250", "price": price, "reason": "why not"}
+    answer = await press(console, "/ops/products/mug/prices", form)
+    assert answer.status_code == 422
+    assert 'id="wrong-price"' in answer.text
+    assert await shop.desk.fetchval("SELECT price_minor FROM variant WHERE sku = 'MUG'") == 1_250
+
+
+async def test_a_product_is_taken_off_the_shelves_and_put_back(console: httpx.AsyncClient, shop: Shop) -> None:
+    """Archived it cannot be bought, is still in the console, and who did it is written down."""
+    await enter(console, shop, Role.OPERATOR)
+    form = {"status": "archived", "status-reason": "recalled by the maker"}
+    assert (await press(console, "/ops/products/mug/status", form)).status_code == 303
+    page = await console.get("/ops/products/mug")
+    assert "active → archived" in page.text
+    assert "recalled by the maker" in page.text
+    assert "mug" in (await console.get("/ops/products?status=archived")).text
+    session = await open_session(shop, ("MUG", 1))
+    assert session.status != "ready"
+    answer = await press(console, "/ops/products/mug/status", {"status": "gone", "status-reason": "why not"})
+    assert (answer.status_code, "choose one of the three" in answer.text) == (422, True)
+    await press(console, "/ops/products/mug/status", {"status": "active", "status-reason": "they are fine"})
+    assert (await open_session(shop, ("MUG", 1))).status == "ready"
+
+
+async def test_units_are_counted_at_the_stock_page(console: httpx.AsyncClient, shop: Shop) -> None:
+    """The form adds once however often it is pressed, and refuses what is spoken for with its figures."""
+    await enter(console, shop, Role.OPERATOR)
+    await buy(shop, ("LAST", 2))
+    page = await console.get("/ops/stock?q=LAST&sku=LAST")
+    assert 'value="LAST"' in page.text
+    form = {"form": hidden(page, "form"), "sku": "LAST", "change": "+4", "reason": "a box was found"}
+    for _ in range(3):
+        answer = await press(console, "/ops/stock", form)
+        assert answer.headers["location"] == "/ops/stock?q=LAST&done=stock"
+    assert await books(shop, "LAST") == (7, 0, 2)
+    form = {"form": str(new_id()), "sku": "LAST", "change": "-6", "reason": "stolen"}
+    answer = await press(console, "/ops/stock", form)
+    assert answer.status_code == 409
+    assert "at most 5 can be taken off" in answer.text
+    assert 'value="-6"' in answer.text
+    for change in ("", "0", "1.5", "many", "1e3", "9" * 30, "--1"):
+        answer = await press(console, "/ops/stock", {**form, "form": str(new_id()), "change": change})
+        assert (answer.status_code, 'id="wrong-change"' in answer.text) == (422, True), change
+    answer = await press(console, "/ops/stock", {**form, "form": "not-ours"})
+    assert answer.status_code == 409
+    assert await books(shop, "LAST") == (7, 0, 2)
+
+
+async def test_stock_is_listed_the_scarcest_first_to_the_end(
+    console: httpx.AsyncClient, shop: Shop, connection: Connection
+) -> None:
+    """Each SKU once over all pages, free units never falling."""
+    await enter(console, shop, Role.VIEWER)
+    await connection.execute(
+        """INSERT INTO stock (sku, on_hand)
+           SELECT 'X' || lpad(n::text, 3, '0'), n % 7 FROM generate_series(1, 120) AS n"""
+    )
+    seen: list[str] = []
+    path: str | None = "/ops/stock"
+    while path:
+        page = await console.get(path)
+        seen += re.findall(r'<th scope="row" class="mono">([^<]+)</th>', page.text)
+        older = re.search(r'rel="next" href="([^"]+)"', page.text)
+        path = older[1].replace("&amp;", "&") if older else None
+    assert len(seen) == len(set(seen)) == 124
+    free = {row["sku"]: row["free"] for row in await connection.fetch("SELECT sku, on_hand AS free FROM stock")}
+    assert [free[sku] for sku in seen] == sorted(free.values())
+    low = await console.get("/ops/stock?low=1&q=x00")
+    assert len(re.findall(r'<th scope="row" class="mono">', low.text)) == 8  # X001 … X009 without X006
+
+
+# ---------------------------------------------------------------- mail
+
+
+async def test_letters_are_kept_read_and_tried_again(
+    console: httpx.AsyncClient, shop: Shop, connection: Connection
+) -> None:
+    """A kept letter is read by operators; one given up is shown with its error and can be tried again, once."""
+    await enter(console, shop, Role.OPERATOR)
+    await bought(shop)
+    await enqueue(connection, kind="no_such_letter", recipient="ada@example.com", facts={}, now=shop.clock())
+    sender = Sender(shop.desk, settings=shop.settings, signer=shop.signer, clock=shop.clock)
+    await sender.run_once()
+    page = await console.get("/ops/mail")
+    assert "no letter of kind no_such_letter" in page.text
+    assert "given up" in page.text
+    letter = re.search(r'href="(/ops/mail/[^"]+)"', page.text)
+    assert letter is not None
+    read = await console.get(letter[1])
+    assert (read.status_code, "is confirmed" in read.text) == (200, True)
+    again = re.search(r'action="(/ops/mail/[^"]+/tries)"', page.text)
+    assert again is not None
+    assert (await press(console, again[1])).headers["location"] == "/ops/mail?done=letter"
+    assert (await press(console, again[1])).status_code == 409  # due already
+    assert await sender.run_once() == 1
+    await enter(console, shop, Role.VIEWER)
+    assert (await console.get(letter[1])).status_code == 403
+
+
+# ---------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ops/orders?q=%00&state=nonsense&before=nonsense",
+        "/ops/orders?q=%ff%fe&before=%00",
+        "/ops/orders?q=" + "x" * 3_000,
+        "/ops/orders?q=%27%3B--%40&state=%00",
+        "/ops/orders?before=00000000-0000-0000-0000-000000000000",
+        "/ops/products?q=%00&status=x&page=-1",
+        "/ops/products?page=99999999999999999999",
+        "/ops/products?q=%22%3A*%26%7C!(",
+        "/ops/products?q=%ff",
+        "/ops/stock?q=%00%25_&after=x,y&low=%00",
+        "/ops/stock?after=99999999999999,X",
+        "/ops/stock?after=-5,%00",
+        "/ops/stock?after=1,%ff",
+        "/ops/mail?page=0",
+        "/ops/mail?page=%D9%A3",
+        "/ops?done=%00",
+    ],
+)
+async def test_a_nonsensical_question_gets_a_page(console: httpx.AsyncClient, shop: Shop, path: str) -> None:
+    """An empty list or the whole one, never a fault."""
+    await enter(console, shop, Role.VIEWER)
+    assert (await console.get(path)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ops/orders/01990000-0000-7000-8000-000000000009",
+        "/ops/orders/not-an-order",
+        "/ops/orders/%00",
+        "/ops/products/nosuch",
+        "/ops/products/%00",
+        "/ops/products/%ff",
+        "/ops/mail/nosuch",
+        "/ops/mail/%00",
+        "/ops/nowhere",
+    ],
+)
+async def test_what_is_not_there_is_said_in_the_console(console: httpx.AsyncClient, shop: Shop, path: str) -> None:
+    """In words; and to whom is signed in, within the console."""
+    await enter(console, shop, Role.OPERATOR)
+    answer = await console.get(path)
+    assert answer.status_code == 404
+    assert "console</title>" in answer.text
+
+
+async def test_nothing_of_the_shop_is_taken_for_markup(
+    console: httpx.AsyncClient, shop: Shop, connection: Connection
+) -> None:
+    """Titles, names, e-mails and reasons are shown as they were written."""
+    evil = "<script>alert(1)</script>"
+    await connection.execute("UPDATE product SET title = $1, vendor = $1 WHERE handle = 'mug'", evil)
+    await enter(console, shop, Role.OPERATOR)
+    order_id = await bought(shop)
+    await connection.execute("UPDATE orders SET email = $1, state_reason = $1", f"{evil}@example.com")
+    await press(console, f"/ops/orders/{order_id}/cancellation", {"reason": evil})
+    for path in (*GETS, f"/ops/orders/{order_id}", f"/ops/orders?q={evil}@"):
+        page = await console.get(path)
+        assert page.status_code == 200
+        assert evil not in page.text, path
