@@ -217,6 +217,28 @@ async def test_a_refused_capture_leaves_the_order_confirmed(shop: Shop, ledger: 
     assert (await state_of(shop, order_id), charge(ledger)) == ("cancelled", VOIDED)
 
 
+async def test_an_answer_that_cannot_be_written_is_not_lost(shop: Shop, ledger: Ledger, order_id: UUID) -> None:
+    """The money is taken, and then the order's row is locked for longer than we wait: seen through later, once."""
+    async with shop.desk.acquire() as connection:
+        transaction = connection.transaction()
+
+        async def lock(verb: str) -> None:
+            await transaction.start()
+            await connection.execute("SELECT FROM orders WHERE id = $1 FOR UPDATE", order_id)
+
+        ledger.pause = lock
+        outcome = await shipped(shop, ledger, order_id)
+        await transaction.rollback()
+    ledger.pause = None
+    assert outcome is Outcome.UNDER_WAY
+    assert (await state_of(shop, order_id), charge(ledger)) == ("confirmed", CAPTURED)
+    with pytest.raises(Conflict, match="being shipped"):
+        await cancelled(shop, ledger, order_id)
+    assert await later(shop, ledger) == 1
+    assert (await state_of(shop, order_id), ledger.did["capture"]) == ("shipped", 1)
+    assert await books(shop, "MUG") == (998, 0, 0)
+
+
 # ---------------------------------------------------------------- cancel
 
 

@@ -5,6 +5,7 @@ from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from litestar import get, post
+from litestar.params import FromPath
 from litestar.response import Response
 from litestar.response.redirect import Redirect
 
@@ -45,13 +46,13 @@ async def products_page(request: ShopRequest) -> Response[str]:
 
 
 @get("/ops/products/{handle:str}")
-async def product_page(request: ShopRequest, handle: str) -> Response[str]:
+async def product_page(request: ShopRequest, handle: FromPath[str]) -> Response[str]:
     """One product: its variants, their units and prices, and what was changed."""
     return await _product(request, await require(request, Role.VIEWER), handle)
 
 
 @post("/ops/products/{handle:str}/status", status_code=303)
-async def set_status(request: ShopRequest, handle: str) -> Response[str] | Redirect:
+async def set_status(request: ShopRequest, handle: FromPath[str]) -> Response[str] | Redirect:
     """On the shelves, or off them."""
     staff = await require(request, Role.OPERATOR)
     form = await read_form(request)
@@ -74,7 +75,7 @@ async def set_status(request: ShopRequest, handle: str) -> Response[str] | Redir
 
 
 @post("/ops/products/{handle:str}/prices", status_code=303)
-async def set_price(request: ShopRequest, handle: str) -> Response[str] | Redirect:
+async def set_price(request: ShopRequest, handle: FromPath[str]) -> Response[str] | Redirect:
     """Another price for one variant."""
     staff = await require(request, Role.OPERATOR)
     form = await read_form(request)

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from litestar import get, post
+from litestar.params import FromPath
 from litestar.response import Response
 from litestar.response.redirect import Redirect
 
@@ -25,7 +26,7 @@ async def mail_page(request: ShopRequest) -> Response[str]:
 
 
 @get("/ops/mail/{name:str}")
-async def letter_page(request: ShopRequest, name: str) -> Response[str]:
+async def letter_page(request: ShopRequest, name: FromPath[str]) -> Response[str]:
     """
     One kept letter.
 
@@ -39,7 +40,7 @@ async def letter_page(request: ShopRequest, name: str) -> Response[str]:
 
 
 @post("/ops/mail/{letter_id:uuid}/tries", status_code=303)
-async def make_try(request: ShopRequest, letter_id: UUID) -> Response[str] | Redirect:
+async def make_try(request: ShopRequest, letter_id: FromPath[UUID]) -> Response[str] | Redirect:
     """A letter given up, or put off, is due at once."""
     staff = await require(request, Role.OPERATOR)
     await read_form(request)

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from litestar import get, post
+from litestar.params import FromPath
 from litestar.response import Response
 from litestar.response.redirect import Redirect
 
@@ -49,13 +50,13 @@ async def orders_page(request: ShopRequest) -> Response[str]:
 
 
 @get("/ops/orders/{order_id:uuid}")
-async def order_page(request: ShopRequest, order_id: UUID) -> Response[str]:
+async def order_page(request: ShopRequest, order_id: FromPath[UUID]) -> Response[str]:
     """Everything of one order."""
     return await _order(request, await require(request, Role.VIEWER), order_id)
 
 
 @post("/ops/orders/{order_id:uuid}/shipment", status_code=303)
-async def make_shipment(request: ShopRequest, order_id: UUID) -> Response[str] | Redirect:
+async def make_shipment(request: ShopRequest, order_id: FromPath[UUID]) -> Response[str] | Redirect:
     """The parcel leaves: the money is taken."""
     staff, _ = await _operator(request)
     shop = shop_of(request)
@@ -69,7 +70,7 @@ async def make_shipment(request: ShopRequest, order_id: UUID) -> Response[str] |
 
 
 @post("/ops/orders/{order_id:uuid}/cancellation", status_code=303)
-async def make_cancellation(request: ShopRequest, order_id: UUID) -> Response[str] | Redirect:
+async def make_cancellation(request: ShopRequest, order_id: FromPath[UUID]) -> Response[str] | Redirect:
     """The order is called off: its units are free, its money is let go."""
     staff, form = await _operator(request)
     shop = shop_of(request)
@@ -88,7 +89,7 @@ async def make_cancellation(request: ShopRequest, order_id: UUID) -> Response[st
 
 
 @post("/ops/orders/{order_id:uuid}/refunds", status_code=303)
-async def make_refund(request: ShopRequest, order_id: UUID) -> Response[str] | Redirect:
+async def make_refund(request: ShopRequest, order_id: FromPath[UUID]) -> Response[str] | Redirect:
     """Money is given back."""
     staff, form = await _operator(request)
     shop = shop_of(request)
@@ -112,7 +113,7 @@ async def make_refund(request: ShopRequest, order_id: UUID) -> Response[str] | R
 
 
 @post("/ops/orders/{order_id:uuid}/inquiries", status_code=303)
-async def make_inquiry(request: ShopRequest, order_id: UUID) -> Response[str] | Redirect:
+async def make_inquiry(request: ShopRequest, order_id: FromPath[UUID]) -> Response[str] | Redirect:
     """Whatever waits for the payment provider is asked for now."""
     staff, _ = await _operator(request)
     shop = shop_of(request)

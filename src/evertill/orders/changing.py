@@ -8,6 +8,8 @@ changes nothing twice. Verbs that ask are handed a clock, not a moment: the answ
 """
 
 import enum
+import logging
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -20,7 +22,7 @@ from evertill.notices import enqueue
 from evertill.orders.finishing import carry_out_refund, finish_shipping, let_go
 from evertill.orders.following import announce
 from evertill.orders.model import OrderState
-from evertill.payments.model import AttemptState, Done, Ending, Failed, Provider
+from evertill.payments.model import AttemptState, Done, Ending, Failed, Provider, Unknown
 from evertill.refusals import Conflict, FieldProblem, Invalid, NotFound
 from evertill.resilience import PAYMENT
 from evertill.staff import record_action
@@ -28,6 +30,7 @@ from evertill.storage import Connection, Pool, Statements
 
 sql = Statements.of(__package__)
 payment_sql = Statements.of(payments.__name__)
+log = logging.getLogger(__name__)
 
 # The verb that records a wish carries it out itself; only after this is it the finisher's.
 _OWN_TIME = PAYMENT.deadline + timedelta(seconds=5)
@@ -64,7 +67,9 @@ async def ship(pool: Pool, *, provider: Provider, order_id: UUID, staff_id: UUID
         if await connection.fetchval(payment_sql["want_captured"], attempt["id"], now + _OWN_TIME) is None:
             return Outcome.UNDER_WAY  # somebody pressed a moment ago
         await _record(connection, order_id, staff_id, "ship", "", {"attempt_id": str(attempt["id"])}, now)
-    ending = await finish_shipping(pool, provider=provider, order_id=order_id, attempt_id=attempt["id"], clock=clock)
+    ending = await _or_later(
+        finish_shipping(pool, provider=provider, order_id=order_id, attempt_id=attempt["id"], clock=clock)
+    )
     return _outcome(ending, "The money could not be taken, so the parcel is not marked as shipped.")
 
 
@@ -99,7 +104,7 @@ async def cancel(pool: Pool, *, provider: Provider, order_id: UUID, staff_id: UU
             await enqueue(connection, kind="order_cancelled", recipient=order["email"], facts=facts, now=now)
         await announce(connection, order_id=order_id, now=now)
         await _record(connection, order_id, staff_id, "cancel", reason, {"attempt_id": str(attempt["id"])}, now)
-    await let_go(pool, provider=provider, order_id=order_id, attempt_id=attempt["id"], clock=clock)
+    await _or_later(let_go(pool, provider=provider, order_id=order_id, attempt_id=attempt["id"], clock=clock))
 
 
 async def refund(
@@ -148,10 +153,17 @@ async def refund(
         )  # fmt: skip
         facts = {"refund_id": str(refund_id), "amount_minor": amount_minor, "currency": amount.currency}
         await _record(connection, order_id, staff_id, "refund", reason, facts, now)
-    ending = await carry_out_refund(
-        pool, provider=provider, refund_id=refund_id, order_id=order_id, attempt_id=attempt["id"], amount=amount,
-        clock=clock,
-    )  # fmt: skip
+    ending = await _or_later(
+        carry_out_refund(
+            pool,
+            provider=provider,
+            refund_id=refund_id,
+            order_id=order_id,
+            attempt_id=attempt["id"],
+            amount=amount,
+            clock=clock,
+        )
+    )
     return _outcome(ending, "The money was not given back.")
 
 
@@ -168,6 +180,15 @@ async def ask_now(pool: Pool, *, order_id: UUID, staff_id: UUID, now: datetime) 
         if not await connection.fetchval(payment_sql["ask_now"], order_id, now):
             raise Conflict("nothing_open", "Nothing of this order waits for the payment provider any more.")
         await _record(connection, order_id, staff_id, "ask_provider", "", {}, now)
+
+
+async def _or_later(finishing: Awaitable[Ending]) -> Ending:
+    """The wish is on record: where the database cannot take the answer now, the finisher sees it through."""
+    try:
+        return await finishing
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        log.exception("answer_not_recorded error=%r", error)
+        return Unknown("not_recorded")
 
 
 async def _lock(connection: Connection, order_id: UUID) -> asyncpg.Record:

@@ -109,24 +109,27 @@ async def finish_shipping(pool: Pool, *, provider: Provider, order_id: UUID, att
     return ending
 
 
-async def let_go(pool: Pool, *, provider: Provider, order_id: UUID, attempt_id: UUID, clock: Clock) -> None:
+async def let_go(pool: Pool, *, provider: Provider, order_id: UUID, attempt_id: UUID, clock: Clock) -> Ending:
     """
     Let the reservation of a cancelled order go. Where the money had been taken after all, give it back.
 
     Without a definite answer nothing is written: the attempt stays due.
     """
     ending = await within(provider.void(attempt_id), provider.name, "void", seconds=_SECONDS)
+    log.info("order_cancelling order=%s attempt=%s void=%s", order_id, attempt_id, ending)
+    if isinstance(ending, Unknown):
+        return ending
     if isinstance(ending, Failed):
         # There is nothing to let go. Was it taken, or is it gone already (declined, expired, let go)?
         seen = await look_up_within(provider, attempt_id, seconds=_SECONDS)
-        log.warning("void_refused order=%s attempt=%s ending=%s seen=%s", order_id, attempt_id, ending, seen)
+        log.warning("void_refused order=%s attempt=%s seen=%s", order_id, attempt_id, seen)
         if isinstance(seen, Unknown) or (isinstance(seen, Seen) and seen.state is AttemptState.AUTHORISED):
-            return
+            return Unknown(ending.reason)
         if isinstance(seen, Seen) and seen.state is AttemptState.CAPTURED:
             await _give_all_back(pool, order_id, attempt_id, clock())
-            return
-    if not isinstance(ending, Unknown):
-        await pool.execute(payment_sql["voided"], attempt_id, clock())
+            return ending
+    await pool.execute(payment_sql["voided"], attempt_id, clock())
+    return ending
 
 
 async def carry_out_refund(
