@@ -1,15 +1,17 @@
-"""The API's document, for machines and for people."""
+"""What is to be read about the API: its document, for machines and for people, and how the sandbox is paid."""
 
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from litestar import get
 from litestar.response import Response
 
+from evertill.payments.sandbox import DECLINES
 from evertill.ucp.desk import desk_of
-from evertill.ucp.discovery import BASE, OWN_PLATFORM
+from evertill.ucp.discovery import BASE, HANDLER_ID, OWN_PLATFORM
 from evertill.ucp.document import OPERATIONS, fields, schemas
-from evertill.ucp.wire import VERSION
+from evertill.ucp.wire import VERSION, InstrumentAsked
 from evertill.web.browser import ShopRequest, shop_of
 from evertill.web.rendering import page
 
@@ -35,10 +37,38 @@ async def openapi_page(request: ShopRequest) -> Response[str]:
     return await page(request, "ucp/api.html", context)
 
 
+@get("/ucp/handlers/sandbox")
+async def sandbox_page(request: ShopRequest) -> Response[str]:
+    """How to pay in the sandbox."""
+    return await page(request, "ucp/sandbox.html", {"tokens": _TOKENS, "handler_id": HANDLER_ID})
+
+
+@get("/ucp/handlers/sandbox.json")
+async def sandbox_schema(request: ShopRequest) -> Response[bytes]:
+    """The JSON Schema of an instrument of the sandbox."""
+    address = f"{shop_of(request).settings.address}/ucp/handlers/sandbox.json"
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": address, **_instrument_schema()}
+    return Response(msgspec.json.encode(schema), media_type="application/json", headers=_FOR_FIVE_MINUTES)
+
+
+def _instrument_schema() -> dict[str, Any]:
+    (reference,), definitions = msgspec.json.schema_components([InstrumentAsked], ref_template="#/$defs/{name}")
+    return {**reference, "$defs": definitions}
+
+
+_TOKENS = (
+    ("tok_approve", "Approved: the money is reserved, and taken when the order ships. Also: success_token."),
+    *((token, f"Declined. {sentence}") for token, (_, sentence) in DECLINES.items()),
+    ("tok_slow", "Approved, after three seconds."),
+    ("tok_timeout_before", "No answer, and no money reserved yet: the order is held; asked again, it is confirmed."),
+    ("tok_timeout_after", "No answer, but the money is reserved: the order is held, then confirmed."),
+)
+
+
 @lru_cache(maxsize=1)
 def _described() -> list[tuple[str, str, list[tuple[str, str, bool, str]]]]:
     components: dict[str, Any] = schemas()
     return [(name, schema.get("description", ""), fields(name, components)) for name, schema in components.items()]
 
 
-routes = [openapi_json, openapi_page]
+routes = [openapi_json, openapi_page, sandbox_page, sandbox_schema]
