@@ -1,5 +1,6 @@
 """From what a platform sends to a wish: bodies read within bounds, words of the protocol turned into ours."""
 
+import re
 from typing import TypeVar
 
 import msgspec
@@ -24,6 +25,7 @@ Asked = TypeVar("Asked")
 
 BODY_BYTES_MAX = 64 * 1024
 _KEY_MAX = 255
+_QUANTITY = re.compile(r"`(\$\.line_items\[\d+\]\.quantity)`$")
 
 _checkout = msgspec.json.Decoder(CheckoutAsked)
 _complete = msgspec.json.Decoder(CompleteAsked)
@@ -97,6 +99,9 @@ def decoded(decoder: msgspec.json.Decoder[Asked], body: bytes) -> Asked:
 
 def _unreadable(error: Exception) -> Malformed:
     if isinstance(error, msgspec.ValidationError):
+        quantity = _QUANTITY.search(str(error))
+        if quantity:
+            return Malformed("invalid_request", f"A quantity is a whole number from 1 to 999: {quantity[1]}.")
         return Malformed("invalid_request", f"The request says something that cannot be: {error}.")
     if isinstance(error, RecursionError):
         return Malformed("malformed_json", "The body is nested too deeply.")
