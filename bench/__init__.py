@@ -1,0 +1,1 @@
+"""What the shop can do on this machine, and where the time goes: `make bench`, read in bench/README.md."""

@@ -1,0 +1,25 @@
+-- The bench's catalogue: 4,000 products of one variant each; the first 200 are what people buy, one is what everybody
+-- wants. Names are put together from words so that a search finds some, not all.
+INSERT INTO category (slug, name)
+SELECT lower(word), word
+  FROM unnest(ARRAY['Kitchen', 'Garden', 'Lights', 'Paper', 'Toys', 'Bags', 'Baking', 'Seasons']) AS word;
+
+INSERT INTO product (id, handle, title, description_html, vendor, category, popularity, created_at, updated_at)
+SELECT uuidv7(),
+       'bench-' || lpad(n::text, 4, '0'),
+       (ARRAY['Red', 'Blue', 'Vintage', 'Striped', 'Small', 'Large', 'Regency', 'Woodland', 'Silver', 'Painted', 'Pink'])
+           [1 + n % 11]
+           || ' ' || (ARRAY['Ceramic', 'Paper', 'Wooden', 'Metal', 'Cotton', 'Glass', 'Wicker', 'Enamel', 'Felt'])[1 + n % 9]
+           || ' ' || (ARRAY['Teapot', 'Lantern', 'Basket', 'Mug', 'Bunting', 'Cake Stand', 'Doorstop', 'Clock', 'Lunch Box',
+                            'Heart', 'Candle', 'Tray', 'Frame', 'Hook'])[1 + n % 14],
+       '<p>Made by hand in a small workshop, and packed in paper. Number ' || n || ' of the series.</p>',
+       'Bench & Sons',
+       lower((ARRAY['Kitchen', 'Garden', 'Lights', 'Paper', 'Toys', 'Bags', 'Baking', 'Seasons'])[1 + n % 8]),
+       4000 - n, now(), now()
+  FROM generate_series(0, 3999) AS n;
+
+-- Number 0 is the hot one, 1 to 200 the ones that are bought.
+INSERT INTO variant (sku, product_id, option_values, price_minor, currency)
+SELECT upper(handle), id, '{}', 199 + (popularity * 37) % 2300, 'GBP' FROM product;
+
+INSERT INTO stock (sku, on_hand) SELECT sku, 10000000 FROM variant;
