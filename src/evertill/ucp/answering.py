@@ -82,7 +82,6 @@ def checkout_answer(
     *,
     name: str,
     envelope: Envelope,
-    shop_name: str,
     now: datetime,
     order: OrderMade | None = None,
     instrument: InstrumentUsed | None = None,
@@ -122,7 +121,7 @@ def checkout_answer(
         links=(),
         expires_at=session.expires_at,
         buyer=_buyer(session),
-        fulfillment=_fulfillment(session, memo, shop_name) if FULFILLMENT in envelope.capabilities else None,
+        fulfillment=_fulfillment(session, memo) if FULFILLMENT in envelope.capabilities else None,
         messages=said,
         payment=PaymentAnswer((instrument,)) if instrument else None,
         order=order,
@@ -234,11 +233,10 @@ def _request_path(field: str) -> str:
     return f"$.line_items[{parts[1]}]"
 
 
-def _fulfillment(session: Session, memo: Memo, shop_name: str) -> FulfillmentAnswer:
+def _fulfillment(session: Session, memo: Memo) -> FulfillmentAnswer:
     terms = session.terms
     lines = tuple(line.line_id for line in terms.lines)
     shipping = memo.type == "shipping"
-    place = Destination(id="shop", name=shop_name)
     choices = [choice for choice in terms.choices if choice.pickup is not shipping]
     selected = chosen(terms)
     group = FulfillmentGroup(
@@ -251,8 +249,10 @@ def _fulfillment(session: Session, memo: Memo, shop_name: str) -> FulfillmentAns
         memo.method_id,
         "shipping" if shipping else "pickup",
         lines,
-        destinations=memo.destinations if shipping else (place,),
-        selected_destination_id=_selected_destination(memo) if shipping else place.id,
+        # A place to collect from has no destination: in the standard's schema one would be valid as an address too,
+        # and must be valid as one of the two only.
+        destinations=memo.destinations if shipping else (),
+        selected_destination_id=_selected_destination(memo) if shipping else None,
         groups=(group,),
     )
     hint = AvailableMethod("shipping", lines, "Delivered to an address: ask for a method of type shipping.")

@@ -300,7 +300,6 @@ def _checkout(
         session,
         name=checkout_name(shop.signer, session.id),
         envelope=desk.checkout_envelope(agent.capabilities),
-        shop_name=shop.settings.shop_name,
         now=shop.clock(),
         order=order,
         instrument=instrument,

@@ -52,10 +52,9 @@ class BuyerAsked(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Destination(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where to: a postal address (shipping) or one of our places (pickup), as it was sent or as we offer it."""
+    """Where to."""
 
     id: Name | None = None
-    name: Text | None = None
     first_name: Text | None = None
     last_name: Text | None = None
     street_address: Text | None = None
