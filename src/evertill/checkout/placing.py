@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from evertill import stock
@@ -11,6 +12,7 @@ from evertill.checkout.compose import House, Offered, chosen, compose
 from evertill.checkout.model import Line, Remark, Session, SessionStatus, Severity, Terms
 from evertill.checkout.records import encode, session_of
 from evertill.checkout.sessions import no_such_session, not_changeable
+from evertill.checkout.settling import AttemptLocked
 from evertill.idempotency import Key, Recorded, check_same
 from evertill.ids import id_at, new_order_number
 from evertill.money import Money
@@ -276,10 +278,18 @@ def _short_sentence(lines: Sequence[Line], shortage: stock.Shortage) -> str:
 
 
 async def lock_sessions(connection: Connection, placings: Sequence[tuple[int, Placing]]) -> dict[int, Locked]:
-    """The sessions of these placings, by their position in the group; those that can be paid are locked."""
+    """
+    The sessions of these placings, by their position in the group; those that can be paid are locked.
+
+    Raises:
+        SerializationError: One became payable between the two looks, and so is not locked: begin anew.
+    """
     locked = await _sessions(connection, "lock_sessions", placings)
     others = [(position, ask) for position, ask in placings if position not in locked]
-    return locked | await _sessions(connection, "peek_sessions", others)
+    peeked = await _sessions(connection, "peek_sessions", others)
+    if any(entry.session.status is SessionStatus.READY for entry in peeked.values()):
+        raise asyncpg.SerializationError("a session became payable between two looks")
+    return locked | peeked
 
 
 async def _sessions(
@@ -305,7 +315,10 @@ async def _sessions(
     }
 
 
-async def lock_stock(connection: Connection, locked: Mapping[int, Locked]) -> dict[str, Shelf]:
+async def lock_stock(
+    connection: Connection, locked: Mapping[int, Locked], attempts: Mapping[UUID, AttemptLocked]
+) -> dict[str, Shelf]:
+    """The shelves of all a group may move, whether it is placed or settled, locked in one order."""
     skus = {
         want.sku
         for entry in locked.values()
@@ -313,6 +326,7 @@ async def lock_stock(connection: Connection, locked: Mapping[int, Locked]) -> di
         for want in entry.session.terms.wish.wants
     }
     if not skus:
-        return {}
+        return {}  # settling alone: the statement that moves the units locks them in the same order
+    skus |= {sku for attempt in attempts.values() for sku, _ in attempt.units}
     rows = await connection.fetch(stock_sql["lock_stock"], list(skus))
     return {row["sku"]: Shelf(row["free"], row["price_minor"], row["on_sale"]) for row in rows}

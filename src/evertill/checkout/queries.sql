@@ -45,19 +45,26 @@ SELECT id, status, channel, owner, customer_id, doc::json, created_at, created_a
 RETURNING id;
 
 -- revise_sessions --
--- Sessions of a group as they are now wanted, each only if nobody changed it since it was read.
+-- Sessions of a group as they are now wanted, each only if nobody changed it since it was read; locked in one order.
 WITH wanted AS (
     SELECT *
       FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::uuid[], $5::text[], $6::timestamptz[],
                   $7::text[], $8::text[], $9::bytea[], $10::text[])
         AS row (id, version, status, customer_id, doc, updated_at, scope, key, fingerprint, answer)
+), unchanged AS (
+      SELECT session.id
+        FROM wanted
+        JOIN checkout_session AS session ON session.id = wanted.id AND session.version = wanted.version
+       WHERE session.status IN ('incomplete', 'ready')
+    ORDER BY session.id
+         FOR NO KEY UPDATE OF session
 ), revised AS (
     UPDATE checkout_session AS session
        SET status = wanted.status, customer_id = wanted.customer_id, doc = wanted.doc::json,
            updated_at = wanted.updated_at, version = session.version + 1
       FROM wanted
-     WHERE session.id = wanted.id AND session.version = wanted.version
-       AND session.status IN ('incomplete', 'ready')
+      JOIN unchanged USING (id)
+     WHERE session.id = wanted.id
     RETURNING session.id
 ), named AS (
     INSERT INTO attempt_key (scope, key, fingerprint, answer, created_at)
@@ -90,14 +97,19 @@ ORDER BY session.id
     LEFT JOIN attempt_key AS known ON known.scope = asked.scope AND known.key = asked.key;
 
 -- lock_attempts --
--- The payment attempts of a group whose provider has answered, locked in one order, each with what its order holds.
-SELECT attempt.id, attempt.order_id, attempt.state, orders.state AS order_state, orders.state_reason,
-       orders.session_id, orders.number, orders.email, orders.total_minor, orders.currency,
-       ARRAY(SELECT sku FROM order_line WHERE order_line.order_id = attempt.order_id ORDER BY line) AS skus,
-       ARRAY(SELECT quantity FROM order_line WHERE order_line.order_id = attempt.order_id ORDER BY line) AS quantities
-  FROM (SELECT id, order_id, state FROM payment_attempt WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE)
-       AS attempt
-  JOIN orders ON orders.id = attempt.order_id;
+-- The payment attempts of a group whose provider has answered, each after its session and its order, locked in one
+-- order of sessions. So what is read of an order is of this moment, not of the snapshot; and whoever waits for a
+-- session in order to pay it waits here, before anybody holds stock.
+  SELECT attempt.id, attempt.order_id, attempt.state, orders.state AS order_state, orders.state_reason,
+         orders.session_id, orders.number, orders.email, orders.total_minor, orders.currency,
+         ARRAY(SELECT sku FROM order_line WHERE order_line.order_id = attempt.order_id ORDER BY line) AS skus,
+         ARRAY(SELECT quantity FROM order_line WHERE order_line.order_id = attempt.order_id ORDER BY line) AS quantities
+    FROM payment_attempt AS attempt
+    JOIN orders ON orders.id = attempt.order_id
+    JOIN checkout_session AS session ON session.id = orders.session_id
+   WHERE attempt.id = ANY ($1::uuid[])
+ORDER BY session.id, attempt.id
+     FOR NO KEY UPDATE OF session, orders, attempt;
 
 -- place_orders --
 -- New orders of a group with their lines, payment attempts and keys, and their sessions on the way.

@@ -37,8 +37,8 @@ from evertill.web.rendering import page, see_other
 _SEAL = "checkout-session"
 _KEY = re.compile(r"[0-9a-f-]{36}")
 
-# What each form calls a field, and what a remark calls it.
-_ADDRESS_FIELDS = ("email", "name", "street", "street2", "city", "region", "postcode", "country", "phone")
+# What the form calls its fields, and what a remark calls them; in the order of the page.
+_ADDRESS_FIELDS = ("email", "country", "name", "street", "street2", "city", "postcode", "region", "phone")
 _STEPS = ("Address", "Delivery", "Pay")
 
 
@@ -275,11 +275,14 @@ def _filled(session: Session) -> dict[str, str]:
 
 
 def _address_problems(session: Session) -> tuple[FieldProblem, ...]:
-    return tuple(
+    """What is wrong with buyer and address, in the order in which the form asks for it."""
+    problems = [
         FieldProblem(remark.field.rpartition(".")[2], remark.sentence)
         for remark in session.terms.remarks
         if remark.severity is Severity.ERROR and remark.field.startswith(("address", "buyer"))
-    )
+    ]
+    place = {name: number for number, name in enumerate(_ADDRESS_FIELDS)}
+    return tuple(sorted(problems, key=lambda problem: place.get(problem.field, len(place))))
 
 
 async def _address_page(

@@ -86,7 +86,7 @@ class Sessions:
         for _ in range(_TRIES_MAX):
             try:
                 return await self.groups.submit(ask)
-            except (_ChangedMeanwhile, asyncpg.UniqueViolationError):
+            except (_ChangedMeanwhile, asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
                 continue  # its twin, or another change, was first: the next look finds what that left
         raise Unavailable("busy_session", "This checkout is being changed elsewhere. Please try again.")
 

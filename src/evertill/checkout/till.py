@@ -4,11 +4,13 @@ The till: turns checkout sessions into orders, in groups.
     place ──► lock sessions ─► lock stock ─► decide (pure) ─► write orders, lines, attempts, keys ─► commit
                                                                                      │
                                         the provider is called, outside everything   ▼
-    settle ─► lock attempts ─► write endings, orders, sessions, stock, outbox ─► commit
+    settle ─► lock sessions, orders, attempts ─► lock stock ─► write endings, orders, sessions, stock, outbox ─► commit
 
 Placings and settlings that come while a group is being written form the next group, in one transaction
 of at most nine round trips, whatever its size. An order that fails (sold out, price changed) fails alone.
-Rows are locked in one order everywhere: sessions, attempts, stock; within each by key.
+Rows are locked in one order everywhere, by staff too: sessions, orders, attempts, stock; within each by key. Stock
+is locked once, for what is placed and what is settled together. Two workers that meet all the same are told so by
+the database, and whoever is told begins anew.
 """
 
 from collections.abc import Sequence
@@ -78,8 +80,8 @@ class Till:
             if placings:
                 locked = await lock_sessions(connection, placings)
                 attempts = await lock_attempts(connection, settlings)
-                free = await lock_stock(connection, locked)
-                answers |= placed.decide(placings, locked, free, moves)
+                shelves = await lock_stock(connection, locked, attempts)
+                answers |= placed.decide(placings, locked, shelves, moves)
             else:
                 attempts = await lock_attempts(connection, settlings)
             endings, settled = settle_all(settlings, attempts, moves)
