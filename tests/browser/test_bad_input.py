@@ -1,0 +1,107 @@
+"""What cannot be is answered in words a shopper understands, and loses nothing."""
+
+import pytest
+from playwright.async_api import expect
+
+from evertill.storage import Connection
+from tests.browser.people import PHONE, Doors, buy_button, expect_confirmed, go_to_pay, put_in_cart
+from tests.conftest import stock_up
+
+pytestmark = pytest.mark.browser
+
+
+async def test_a_wrong_address_is_answered_in_words(doors: Doors) -> None:
+    """Pages that never were, products and categories that are no more, links cut off: a page, and a way on."""
+    page = await doors.enter(PHONE)
+    for path in ("/no-such-page", "/products/no-such-thing", "/categories/no-such-shelf", "/checkout/cut-off",
+                 "/orders/cut-off", "/account/finish/cut-off", "/account/reset/cut-off"):  # fmt: skip
+        answer = await page.goto(path)
+        assert answer is not None
+        assert answer.status == 404, path
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Not here")
+        await expect(page.locator(".lead")).not_to_be_empty()
+        await expect(page.get_by_role("link", name="To the shop")).to_be_visible()
+
+
+async def test_a_changed_order_link_opens_nothing(doors: Doors, tables: Connection) -> None:
+    """One letter of the link changed: no order is shown, neither this one nor another."""
+    await stock_up(tables, {"LINKED": (1_000, 10)})
+    page = await doors.enter()
+    await go_to_pay(page, "linked", email="linked@example.com")
+    await buy_button(page).click()
+    number = await expect_confirmed(page)
+    link = page.url
+    for at in (-1, -20, len(link) - len(link.rpartition("/")[2])):
+        changed = list(link)
+        changed[at] = "A" if changed[at] != "A" else "B"
+        answer = await page.goto("".join(changed))
+        assert answer is not None
+        assert answer.status == 404
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Not here")
+        await expect(page.get_by_text(number)).to_have_count(0)
+
+
+@pytest.mark.parametrize("value", ["", "x", "A" * 43, "ü" * 43, "%00" * 20, "A" * 3_000])
+async def test_a_changed_cookie_makes_a_new_visitor(doors: Doors, value: str) -> None:
+    """Whatever stands in the cookies, the shop opens: a stranger comes in, with an empty cart and no account."""
+    page = await doors.enter()
+    for name in ("evertill_browser", "evertill_account", "evertill_staff"):
+        await page.context.add_cookies([{"name": name, "value": value, "url": doors.shop.url}])
+    for path, heading in (("/", "Our till stays open."), ("/cart", "Your cart"), ("/account", "Sign in"),
+                          ("/ops", "Sign in to the console")):  # fmt: skip
+        answer = await page.goto(path)
+        assert answer is not None
+        assert answer.status == 200, path
+        await expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+    await expect(page.locator(".fascia-cart .count")).to_have_count(0)
+
+
+async def test_a_form_too_old_is_refused_in_words(doors: Doors, tables: Connection) -> None:
+    """The browser forgot who it was meanwhile: nothing is changed, and the page says what to do."""
+    await stock_up(tables, {"OLD-FORM": (1_000, 10)})
+    page = await doors.enter(javascript=False)
+    await page.goto("/products/old-form")
+    await page.context.clear_cookies()
+    await page.get_by_role("button", name="Put in cart").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Not allowed")
+    await expect(page.locator(".lead")).to_contain_text("Nothing was changed. Please go back, reload the page")
+    await page.go_back()
+    await page.reload()
+    await page.get_by_role("button", name="Put in cart").click()
+    await expect(page.get_by_label("Quantity of Old-Form")).to_have_value("1")
+
+
+async def test_a_foreign_checkout_is_not_here(doors: Doors, tables: Connection) -> None:
+    """Another browser with the address of my checkout sees neither my address nor a button that buys."""
+    await stock_up(tables, {"MINE": (1_000, 10)})
+    mine, theirs = await doors.enter(), await doors.enter()
+    await go_to_pay(mine, "mine", email="mine@example.com")
+    answer = await theirs.goto(mine.url)
+    assert answer is not None
+    assert answer.status == 404
+    await expect(theirs.get_by_text("mine@example.com")).to_have_count(0)
+    await expect(buy_button(theirs)).to_have_count(0)
+
+
+@pytest.mark.parametrize("quantity", ["0", "-1", "1.5", "999999999", "two", "１２"])
+async def test_an_impossible_quantity_is_said_beside_the_field(doors: Doors, tables: Connection, quantity: str) -> None:
+    """On the product's page and in the cart; what was typed stays, what was in the cart too."""
+    sku = f"COUNTED-{quantity.encode().hex().upper()}"
+    await stock_up(tables, {sku: (1_000, 10)})
+    page = await doors.enter(PHONE, javascript=False)
+    await page.goto(f"/products/{sku.lower()}")
+    field = page.get_by_label("Quantity")
+    await field.fill(quantity)
+    await page.get_by_role("button", name="Put in cart").click()
+    await expect(field).to_have_attribute("aria-invalid", "true")
+    await expect(field).to_have_value(quantity)
+    await expect(page.locator(".wrong")).not_to_be_empty()
+
+    await put_in_cart(page, sku.lower(), 2)
+    in_cart = page.get_by_label("Quantity of")
+    await in_cart.fill(quantity)
+    await page.get_by_role("button", name="Update").click()
+    await expect(in_cart).to_have_attribute("aria-invalid", "true")
+    await expect(in_cart).to_have_value(quantity)
+    await page.goto("/cart")
+    await expect(in_cart).to_have_value("2")
