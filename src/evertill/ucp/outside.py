@@ -8,12 +8,16 @@ Source: OWASP Server Side Request Forgery Prevention Cheat Sheet.
 
 import asyncio
 import ipaddress
+import logging
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
+
+# It tells every address it calls, and a webhook's may hold its owner's secret.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class NotCallable(ValueError):

@@ -13,13 +13,14 @@ What could not be carried out is {code, content} with a 4xx or 5xx; what was car
 hoped for (sold out, declined, something missing) is 200 with messages.
 """
 
+from dataclasses import dataclass
 from uuid import UUID
 
 import msgspec
-from litestar import HttpMethod, get, post, route
+from litestar import HttpMethod, Router, get, post, route
 from litestar.response import Response
 
-from evertill.checkout.model import Completion, Session, SessionStatus
+from evertill.checkout.model import Completion, Session, SessionStatus, Wish
 from evertill.checkout.placing import NotPlaced, Placing
 from evertill.checkout.sessions import Opening, Revision, get_session, no_such_session
 from evertill.idempotency import Key, fingerprint_of
@@ -31,7 +32,7 @@ from evertill.refusals import Invalid, Malformed, NotFound
 from evertill.shop import Shop
 from evertill.ucp import browsing, testing
 from evertill.ucp.answering import checkout_answer, unavailable
-from evertill.ucp.asking import BODY_BYTES_MAX, checkout_asked, instrument_asked, key_name, read_json, wish_of
+from evertill.ucp.asking import BODY_BYTES_MAX, Memo, checkout_asked, instrument_asked, key_name, read_json, wish_of
 from evertill.ucp.desk import Desk, desk_of
 from evertill.ucp.discovery import BASE, HANDLER_ID, OWN_PLATFORM
 from evertill.ucp.entities import checkout_name, order_behind, order_made, read_order, session_behind, tell_order
@@ -87,19 +88,17 @@ async def curl_platform(request: ShopRequest) -> Json:
 @post(f"{BASE}/checkout-sessions", status_code=201)
 async def open_checkout(request: ShopRequest) -> Json:
     """Open a checkout for these lines."""
-    desk, agent = await _who(request)
-    if CHECKOUT not in agent.capabilities:
-        return _incompatible(request, desk)
+    call = await _call(request, CHECKOUT)
     body = await read_json(request)
-    wish, memo = wish_of(checkout_asked(body), agent)
-    shop = shop_of(request)
-    key = _key(request, agent, "open", "", body)
-    session = await shop.sessions.open(
-        Opening(key, wish, _CHANNEL, agent.owner, None, shop.clock(), agent=msgspec.Raw(_encode(memo)))
+    wish, memo = wish_of(checkout_asked(body), call.agent)
+    session = await call.shop.sessions.open(
+        Opening(
+            _key(call, "open", "", body), wish, _CHANNEL, call.agent.owner, None, call.shop.clock(), agent=_raw(memo)
+        )
     )
     if not session.terms.lines:
-        return _no_resource(request, desk, desk.no_checkout, unavailable(session))
-    return _checkout(request, desk, agent, session, status=201)
+        return _no_resource(call.shop, call.desk, call.desk.no_checkout, unavailable(session))
+    return _checkout(call, session, status=201)
 
 
 @route(f"{BASE}/checkout-sessions/{{name:str}}", http_method=[HttpMethod.GET, HttpMethod.PUT], status_code=200)
@@ -112,102 +111,102 @@ async def checkout(request: ShopRequest, name: str) -> Json:
 
 async def look_at_checkout(request: ShopRequest, name: str) -> Json:
     """A checkout as it is now."""
-    desk, agent = await _who(request)
-    if CHECKOUT not in agent.capabilities:
-        return _incompatible(request, desk)
-    session = await _session(shop_of(request), agent, name)
-    return _checkout(request, desk, agent, session, order=await _order_of(shop_of(request), session))
+    call = await _call(request, CHECKOUT)
+    session = await _session(call, _unseal(call.shop, name))
+    return _checkout(call, session, order=await _order_of(call.shop, session))
 
 
 async def revise_checkout(request: ShopRequest, name: str) -> Json:
     """Replace all that is wanted of a checkout."""
-    desk, agent = await _who(request)
-    if CHECKOUT not in agent.capabilities:
-        return _incompatible(request, desk)
+    call = await _call(request, CHECKOUT)
     body = await read_json(request)
-    wish, memo = wish_of(checkout_asked(body), agent)
-    shop = shop_of(request)
-    key = _key(request, agent, "revise", name, body)
-    session = await shop.sessions.revise(
-        Revision(key, _unseal(shop, name), agent.owner, wish, None, shop.clock(), agent=msgspec.Raw(_encode(memo)))
-    )
-    return _checkout(request, desk, agent, session)
+    wish, memo = wish_of(checkout_asked(body), call.agent)
+    return await _revise(call, "revise", name, body, wish, memo)
 
 
 @post(f"{BASE}/checkout-sessions/{{name:str}}/cancel", status_code=200)
 async def cancel_checkout(request: ShopRequest, name: str) -> Json:
     """Call a checkout off."""
-    desk, agent = await _who(request)
-    if CHECKOUT not in agent.capabilities:
-        return _incompatible(request, desk)
-    shop = shop_of(request)
-    key = _key(request, agent, "cancel", name, await read_body(request, BODY_BYTES_MAX))
-    session = await shop.sessions.revise(Revision(key, _unseal(shop, name), agent.owner, None, None, shop.clock()))
-    return _checkout(request, desk, agent, session)
+    call = await _call(request, CHECKOUT)
+    return await _revise(call, "cancel", name, await read_body(request, BODY_BYTES_MAX), None, None)
 
 
 @post(f"{BASE}/checkout-sessions/{{name:str}}/complete", status_code=200)
 async def complete_checkout(request: ShopRequest, name: str) -> Json:
     """Pay. The same attempt sent again, even at the same time, brings the same order."""
-    desk, agent = await _who(request)
-    if CHECKOUT not in agent.capabilities:
-        return _incompatible(request, desk)
-    shop = shop_of(request)
+    call = await _call(request, CHECKOUT)
     if key_name(request) is None:
         raise Malformed("idempotency_key_required", "Send an Idempotency-Key, so that paying twice can never happen.")
     body = await read_json(request)
     instrument = instrument_asked(body)
-    session_id = _unseal(shop, name)
+    shop, owner, session_id = call.shop, call.agent.owner, _unseal(call.shop, name)
     if instrument is None or instrument.handler_id not in (None, HANDLER_ID):
-        session = await get_session(shop.till_pool, session_id=session_id, owner=agent.owner)
         said = _no_such_handler(instrument) if instrument else _WHICH_INSTRUMENT
-        return _checkout(request, desk, agent, session, messages=(said,))
-    key = _key(request, agent, "complete", name, body)
-    if agent.webhook_url is not None:
-        await get_session(shop.till_pool, session_id=session_id, owner=agent.owner)
-        await follow(shop.till_pool, session_id=session_id, address=agent.webhook_url, now=shop.clock())
+        return _checkout(call, await _session(call, session_id), messages=(said,))
+    key = _key(call, "complete", name, body)
+    if call.agent.webhook_url is not None:
+        await _session(call, session_id)  # theirs, or not found
+        await follow(shop.till_pool, session_id=session_id, address=call.agent.webhook_url, now=shop.clock())
     try:
-        answer = await shop.checkout.complete(
-            Placing(key, session_id, agent.owner, _method(instrument), None, shop.clock())
-        )
+        answer = await shop.checkout.complete(Placing(key, session_id, owner, _method(instrument), None, shop.clock()))
     except Invalid as refusal:
         if refusal.code != "session_incomplete":
             raise
-        session = await get_session(shop.till_pool, session_id=session_id, owner=agent.owner)
-        return _checkout(request, desk, agent, session)
+        return _checkout(call, await _session(call, session_id))
     if isinstance(answer, NotPlaced):
-        return _checkout(request, desk, agent, answer.session, messages=(_not_placed(answer),))
-    return _completed(request, desk, agent, answer, instrument)
+        return _checkout(call, answer.session, messages=(_not_placed(answer),))
+    return _completed(call, answer, instrument)
 
 
 @get(f"{BASE}/orders/{{name:str}}")
 async def look_at_order(request: ShopRequest, name: str) -> Json:
     """An order as it is now."""
-    desk, agent = await _who(request)
-    if ORDER not in agent.capabilities:
-        return _incompatible(request, desk)
-    shop = shop_of(request)
+    call = await _call(request, ORDER)
+    shop = call.shop
     order_id = order_behind(shop.signer, name)
     if order_id is None:
         raise _no_such_order()
     order, session = await read_order(shop.browse, order_id)
-    if session.owner != agent.owner:
+    if session.owner != call.agent.owner:
         raise _no_such_order()
     answer = await tell_order(
-        shop.browse, order, session, settings=shop.settings, signer=shop.signer, envelope=desk.order_envelope
+        shop.browse, order, session, settings=shop.settings, signer=shop.signer, envelope=call.desk.order_envelope
     )
-    return _signed(desk, answer)
+    return _signed(call.desk, answer)
 
 
-async def _who(request: ShopRequest) -> tuple[Desk, Agent]:
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A platform's call: who calls, at which desk of which shop."""
+
+    request: ShopRequest
+    shop: Shop
+    desk: Desk
+    agent: Agent
+
+
+class _NothingInCommon(Exception):
+    """The platform and we do not share what this needs. The standard has it answered like an outcome: 200."""
+
+
+async def _call(request: ShopRequest, needs: str) -> _Call:
+    """
+    Who calls, checked as far as it says; every route but discovery begins with this.
+
+    Raises:
+        Refusal: It does not say, or what it says does not hold.
+        _NothingInCommon: Not this capability.
+    """
     header = request.headers.get("ucp-agent")
     if header is None:
         raise missing_profile()
     desk = desk_of(request)
     agent = await desk.platforms.agent_of(header)
+    if needs not in agent.capabilities:
+        raise _NothingInCommon
     if "signature" in request.headers or "signature-input" in request.headers:
         await _check_signature(request, agent)
-    return desk, agent
+    return _Call(request, shop_of(request), desk, agent)
 
 
 async def _check_signature(request: ShopRequest, agent: Agent) -> None:
@@ -222,10 +221,27 @@ async def _check_signature(request: ShopRequest, agent: Agent) -> None:
     )
 
 
-def _key(request: ShopRequest, agent: Agent, verb: str, subject: str, body: bytes) -> Key:
+async def _revise(call: _Call, verb: str, name: str, body: bytes, wish: Wish | None, memo: Memo | None) -> Json:
+    revision = Revision(
+        _key(call, verb, name, body),
+        _unseal(call.shop, name),
+        call.agent.owner,
+        wish,
+        None,
+        call.shop.clock(),
+        agent=_raw(memo) if memo else None,
+    )
+    return _checkout(call, await call.shop.sessions.revise(revision))
+
+
+def _raw(memo: Memo) -> msgspec.Raw:
+    return msgspec.Raw(_encode(memo))
+
+
+def _key(call: _Call, verb: str, subject: str, body: bytes) -> Key:
     """The attempt's name; one that has none gets a fresh one: it cannot be repeated."""
-    testing.check_outage(shop_of(request).settings)
-    return Key(agent.scope, key_name(request) or str(new_id()), fingerprint_of(verb, subject, body))
+    testing.check_outage(call.shop.settings)
+    return Key(call.agent.scope, key_name(call.request) or str(new_id()), fingerprint_of(verb, subject, body))
 
 
 def _unseal(shop: Shop, name: str) -> UUID:
@@ -235,8 +251,8 @@ def _unseal(shop: Shop, name: str) -> UUID:
     return session_id
 
 
-async def _session(shop: Shop, agent: Agent, name: str) -> Session:
-    return await get_session(shop.till_pool, session_id=_unseal(shop, name), owner=agent.owner)
+async def _session(call: _Call, session_id: UUID) -> Session:
+    return await get_session(call.shop.till_pool, session_id=session_id, owner=call.agent.owner)
 
 
 async def _order_of(shop: Shop, session: Session) -> OrderMade | None:
@@ -251,18 +267,15 @@ def _method(instrument: InstrumentAsked) -> str:
     return _SAMPLE_TOKENS.get(instrument.credential.token, instrument.credential.token)
 
 
-def _completed(
-    request: ShopRequest, desk: Desk, agent: Agent, completion: Completion, instrument: InstrumentAsked
-) -> Json:
-    shop = shop_of(request)
+def _completed(call: _Call, completion: Completion, instrument: InstrumentAsked) -> Json:
     used = InstrumentUsed(instrument.id, HANDLER_ID, instrument.type, True)
     messages: tuple[Message, ...] = ()
     order = None
     if completion.state == OrderState.DECLINED:
         messages = (_declined(completion.reason),)
     elif completion.session.status is SessionStatus.COMPLETED:
-        order = order_made(shop.settings, shop.signer, completion.order_id, completion.order_number)
-    return _checkout(request, desk, agent, completion.session, order=order, instrument=used, messages=messages)
+        order = order_made(call.shop.settings, call.shop.signer, completion.order_id, completion.order_number)
+    return _checkout(call, completion.session, order=order, instrument=used, messages=messages)
 
 
 def _declined(reason: str | None) -> Message:
@@ -285,9 +298,7 @@ def _no_such_handler(instrument: InstrumentAsked) -> Message:
 
 
 def _checkout(
-    request: ShopRequest,
-    desk: Desk,
-    agent: Agent,
+    call: _Call,
     session: Session,
     *,
     status: int = 200,
@@ -295,29 +306,28 @@ def _checkout(
     instrument: InstrumentUsed | None = None,
     messages: tuple[Message, ...] = (),
 ) -> Json:
-    shop = shop_of(request)
     answer = checkout_answer(
         session,
-        name=checkout_name(shop.signer, session.id),
-        envelope=desk.checkout_envelope(agent.capabilities),
-        now=shop.clock(),
+        name=checkout_name(call.shop.signer, session.id),
+        envelope=call.desk.checkout_envelope(call.agent.capabilities),
+        now=call.shop.clock(),
         order=order,
         instrument=instrument,
         messages=messages,
     )
-    return _signed(desk, answer, status=status)
+    return _signed(call.desk, answer, status=status)
 
 
-def _incompatible(request: ShopRequest, desk: Desk) -> Json:
+def _answer_nothing_in_common(request: ShopRequest, _: _NothingInCommon) -> Json:
     content = "Your platform and this business have no capability in common that this needs."
     message = Message("error", "capabilities_incompatible", content, severity="unrecoverable")
-    return _no_resource(request, desk, desk.nothing_in_common, (message,))
+    desk = desk_of(request)
+    return _no_resource(shop_of(request), desk, desk.nothing_in_common, (message,))
 
 
-def _no_resource(request: ShopRequest, desk: Desk, envelope: Envelope, messages: tuple[Message, ...]) -> Json:
+def _no_resource(shop: Shop, desk: Desk, envelope: Envelope, messages: tuple[Message, ...]) -> Json:
     """There is nothing to show, and why: the request was understood, so 200."""
-    answer = ErrorAnswer(envelope, messages, continue_url=f"{shop_of(request).settings.address}/")
-    return _signed(desk, answer)
+    return _signed(desk, ErrorAnswer(envelope, messages, continue_url=f"{shop.settings.address}/"))
 
 
 def _signed(desk: Desk, answer: CheckoutAnswer | OrderAnswer | ErrorAnswer, *, status: int = 200) -> Json:
@@ -330,7 +340,10 @@ def _no_such_order() -> NotFound:
     return NotFound("not_found", "There is no such order.")
 
 
-routes = [
-    profile, curl_platform, open_checkout, checkout, cancel_checkout, complete_checkout, look_at_order,
-    *browsing.routes, *testing.routes,
-]  # fmt: skip
+_router = Router(
+    "/",
+    route_handlers=[open_checkout, checkout, cancel_checkout, complete_checkout, look_at_order],
+    exception_handlers={_NothingInCommon: _answer_nothing_in_common},  # type: ignore[dict-item]
+)
+
+routes = [profile, curl_platform, _router, *browsing.routes, *testing.routes]
