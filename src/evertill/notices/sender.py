@@ -20,7 +20,8 @@ from evertill.storage import Pool, Statements
 sql = Statements.of(__package__)
 log = logging.getLogger(__name__)
 
-_BITE = 20
+# Letters taken at a time: what is taken must be over before its lease is, the last of them included.
+_BITE = 8
 _AT_ONCE = 4
 
 
@@ -57,7 +58,8 @@ class Sender:
                     settings=self._settings,
                     signer=self._signer,
                 )
-                await self._deliver(letter)
+                async with asyncio.timeout(EMAIL.deadline.total_seconds()):
+                    await self._deliver(letter)
             except Exception as error:
                 await self._failed(row, error)
             else:
@@ -77,7 +79,7 @@ class Sender:
             username=unquote(address.username) if address.username else None,
             password=unquote(address.password) if address.password else None,
             use_tls=address.scheme == "smtps",
-            timeout=EMAIL.deadline.total_seconds(),
+            timeout=EMAIL.deadline.total_seconds(),  # of each step; the whole is under the same deadline
         )
 
     async def _failed(self, row: "asyncpg.Record", error: Exception) -> None:
