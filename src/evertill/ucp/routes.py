@@ -343,7 +343,7 @@ def _no_such_order() -> NotFound:
 _router = Router(
     "/",
     route_handlers=[open_checkout, checkout, cancel_checkout, complete_checkout, look_at_order],
-    exception_handlers={_NothingInCommon: _answer_nothing_in_common},  # type: ignore[dict-item]
+    exception_handlers={_NothingInCommon: _answer_nothing_in_common},
 )
 
 routes = [profile, curl_platform, _router, *browsing.routes, *testing.routes]
