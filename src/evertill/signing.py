@@ -58,7 +58,7 @@ def new_token() -> str:
 
 
 def token_hash(token: str) -> bytes:
-    """SHA-256 of a token, which is all the tables keep: a stolen table opens no session. Any text is a fair question."""
+    """SHA-256 of a token, all that the tables keep: a stolen table opens no session. Any text is a fair question."""
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
