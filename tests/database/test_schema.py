@@ -1,17 +1,53 @@
 """The schema: what a fresh database gets, and what it refuses."""
 
+import asyncio
+import os
+import sys
+
 import asyncpg
 import pytest
 
 from evertill.ids import new_id
 from evertill.storage import Connection, migrate
-from evertill.storage.migrate import SCHEMA_VERSION
+from evertill.storage.migrate import SCHEMA_VERSION, Migration
+from tests.conftest import named
+
+migrations = sys.modules[Migration.__module__]  # the package offers a function of the same name
 
 
 async def test_migrating_twice_changes_nothing(database_url: str) -> None:
     """The second time finds its version and stops."""
     assert await migrate(database_url) == SCHEMA_VERSION
     assert await migrate(database_url) == SCHEMA_VERSION
+
+
+async def test_an_older_database_is_brought_to_this_release(
+    connection: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it lacks is applied in order, once, and a step that fails leaves everything as it was."""
+    steps = (Migration(2, "CREATE TABLE two ()"), Migration(3, "ALTER TABLE two ADD COLUMN three integer"))
+    monkeypatch.setattr(migrations, "SCHEMA_VERSION", 3)
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*steps[:1], Migration(3, "ALTER TABLE nowhere ADD x integer")))
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await migrate(database_url)
+    assert await connection.fetchval("SELECT to_regclass('two')") is None
+    monkeypatch.setattr(migrations, "MIGRATIONS", steps)
+    assert [await migrate(database_url) for _ in range(2)] == [3, 3]
+    assert await connection.fetchval("SELECT array_agg(version ORDER BY version) FROM schema_version") == [1, 2, 3]
+    await connection.fetch("SELECT three FROM two")
+
+
+async def test_processes_that_start_at_once_migrate_one_after_the_other(server_url: str) -> None:
+    """Eight at an empty database: it is made once, and all find it made."""
+    name = f"evertill_race_{os.getpid()}"
+    admin = await asyncpg.connect(server_url)
+    try:
+        await admin.execute(f"CREATE DATABASE {name}")
+        url = named(server_url, name)
+        assert await asyncio.gather(*(migrate(url) for _ in range(8))) == [SCHEMA_VERSION] * 8
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await admin.close()
 
 
 async def test_a_database_of_a_newer_release_is_left_alone(connection: Connection, database_url: str) -> None:

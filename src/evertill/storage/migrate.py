@@ -20,31 +20,9 @@ class Migration:
     sql: str
 
 
-_ORDER_EVENTS = """
-CREATE TABLE order_follower (
-    session_id  uuid        PRIMARY KEY,
-    address     text        NOT NULL,
-    created_at  timestamptz NOT NULL
-);
-CREATE TABLE order_event (
-    id           uuid        PRIMARY KEY,
-    order_id     uuid        NOT NULL,
-    address      text        NOT NULL,
-    body         text,
-    made_at      timestamptz NOT NULL,
-    due_at       timestamptz,
-    tries        integer     NOT NULL DEFAULT 0,
-    sent_at      timestamptz,
-    given_up_at  timestamptz,
-    last_error   text,
-    CONSTRAINT order_event_due_until_ended CHECK ((due_at IS NULL) = (sent_at IS NOT NULL OR given_up_at IS NOT NULL))
-) WITH (fillfactor = 80);
-CREATE INDEX order_event_due ON order_event (due_at) WHERE due_at IS NOT NULL;
-"""
-
-SCHEMA_VERSION = 2
-# From version 2 on; schema.sql is where they arrive.
-MIGRATIONS: tuple[Migration, ...] = (Migration(2, _ORDER_EVENTS),)
+# One number per release that changes the schema. From version 2 on a Migration each; schema.sql is where they arrive.
+SCHEMA_VERSION = 1
+MIGRATIONS: tuple[Migration, ...] = ()
 
 
 def schema_sql() -> str:
