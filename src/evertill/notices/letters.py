@@ -43,6 +43,7 @@ def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("evertill.notices", "texts"),
         undefined=StrictUndefined,
+        auto_reload=False,  # the texts are the release's: not looked for on the disk for every letter
         autoescape=False,  # noqa: S701 - plain text, not HTML
         trim_blocks=True,
         lstrip_blocks=True,
