@@ -171,12 +171,12 @@ class Group:
         code: str,
         sentence: str,
     ) -> NotPlaced:
-        """The terms no longer hold: offer what can be had now, and say so. Nothing is taken."""
+        """The terms no longer hold: offer what can still be had of them, and say so. Nothing is taken."""
         titles = {line.sku: line.title for line in session.terms.lines}
         offers = {
-            want.sku: Offered(titles.get(want.sku, want.sku), shelf.unit_price_minor, max(free.get(want.sku, 0), 0))
+            want.sku: Offered(titles[want.sku], shelf.unit_price_minor, max(free.get(want.sku, 0), 0))
             for want in session.terms.wish.wants
-            if (shelf := shelves.get(want.sku)) is not None and shelf.on_sale
+            if want.sku in titles and (shelf := shelves.get(want.sku)) is not None and shelf.on_sale
         }
         terms, status = compose(session.terms.wish, offers, self._house, agent=session.terms.agent)
         terms = msgspec.structs.replace(terms, remarks=(Remark(Severity.WARNING, code, sentence), *terms.remarks))
