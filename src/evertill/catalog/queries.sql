@@ -65,6 +65,7 @@ SELECT (SELECT count(*) FROM (SELECT FROM product WHERE status = 'active' AND ca
 -- Page of what matches some words. $4 the words; $5 all but the last of them and $6 the last as a prefix, or null
 -- where the last is no plain word; $7 the order. A SKU typed exactly comes before everything else. Where more than
 -- 1,000 match, only the most bought 1,000 are ranked: reading every text would cost more than it tells.
+-- No join of found with what was made of it: planned without knowing how many match, it took time squared.
 WITH asked AS (
     SELECT websearch_to_tsquery('english', $4)
            || coalesce(websearch_to_tsquery('english', $5) && to_tsquery('english', $6 || ':*'), ''::tsquery) AS words
@@ -73,20 +74,22 @@ WITH asked AS (
       FROM asked, product
      WHERE status = 'active' AND search @@ words
      LIMIT $3
-), ranked AS (
-    SELECT id, ts_rank(product.search, words) * ln(product.popularity + 3) AS rank
-      FROM asked, (SELECT id FROM found WHERE $7 = 'relevance' ORDER BY popularity DESC, id LIMIT 1000) AS bought
-      JOIN product USING (id)
 ), by_sku AS (
     SELECT id, popularity, created_at
       FROM product
      WHERE status = 'active' AND id IN (SELECT product_id FROM variant WHERE sku IN ($4, upper($4), lower($4)))
+), ordered AS (
+    SELECT id, popularity, created_at, row_number() OVER (ORDER BY popularity DESC, id) AS place
+      FROM found
+     WHERE id NOT IN (SELECT id FROM by_sku)
 ), answer AS (
     SELECT id, popularity, created_at, 'Infinity' AS rank FROM by_sku
      UNION ALL
-    SELECT id, popularity, created_at, rank
-      FROM found LEFT JOIN ranked USING (id)
-     WHERE id NOT IN (SELECT id FROM by_sku)
+    SELECT id, popularity, created_at,
+           CASE WHEN $7 = 'relevance' AND place <= 1000
+                THEN (SELECT ts_rank(product.search, words) FROM product WHERE product.id = ordered.id) * ln(popularity + 3)
+            END
+      FROM asked, ordered
 )
 SELECT (SELECT count(*) FROM answer) AS total,
        ARRAY(SELECT id FROM answer
