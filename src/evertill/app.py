@@ -42,12 +42,16 @@ from evertill.ucp.webhooks import Webhooks
 from evertill.web.awaited import awaited
 from evertill.web.errors import answer_fault, answer_http_exception, answer_refusal
 from evertill.web.headers import with_security_headers
+from evertill.web.heads import with_heads
+from evertill.web.proxies import behind_proxies
 from evertill.web.routing import routes
 
 log = logging.getLogger(__name__)
 
 # How a worker process learns its settings: the command that starts it writes them here.
 SETTINGS_VARIABLE = "EVERTILL_WORKER_SETTINGS"
+# More than any route of ours reads; a body that does not state its length is cut off here.
+_BODY_BYTES_MAX = 128 * 1024
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -67,7 +71,7 @@ def _end_with_parent() -> None:
 def build(settings: Settings, signer: Signer, *, clock: Clock = utc_now) -> ASGIApp:
     """The application for these settings; the database must be there and migrated."""
     app = Litestar(
-        route_handlers=routes(settings),
+        route_handlers=routes(),
         lifespan=[_open_shop(settings, signer, clock)],
         exception_handlers={
             Refusal: awaited(answer_refusal, answer_fault),
@@ -79,8 +83,10 @@ def build(settings: Settings, signer: Signer, *, clock: Clock = utc_now) -> ASGI
         state=State(),
         pdb_on_exception=False,
         debug=False,
+        request_max_body_size=_BODY_BYTES_MAX,
     )
-    return with_security_headers(app, https=settings.address.startswith("https://"))
+    https = settings.address.startswith("https://")
+    return behind_proxies(with_heads(with_security_headers(app, https=https)), trusted=settings.proxies)
 
 
 def _open_shop(

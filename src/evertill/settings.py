@@ -1,17 +1,26 @@
 """Settings: read once, checked at the start; a bad one stops the start with its name and value."""
 
+import difflib
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
 from babel import Locale, UnknownLocaleError
 from babel.numbers import is_currency
 
+log = logging.getLogger(__name__)
+
+Network: TypeAlias = IPv4Network | IPv6Network
+
 PREFIX = "EVERTILL_"
+# Read elsewhere, and no settings: the shop's secret, what a worker is started with, the tests' database.
+_NO_SETTINGS = {"SECRET", "WORKER_SETTINGS", "TEST_DATABASE_URL"}
 
 
 class BadSetting(ValueError):
@@ -34,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8000
     workers: int = 1
     public_url: str = ""  # how the world reaches the shop; "": http://host:port
+    trusted_proxies: str = ""  # networks whose X-Forwarded-For and -Proto are believed, commas between them
     shop_name: str = "Evertill"
     shop_email: str = "shop@evertill.example"
     currency: str = "GBP"
@@ -53,6 +63,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _check(_is_locale(self.locale), "locale", self.locale, "a locale such as en_GB or de_DE")
         _check(24 <= self.key_hours <= 24 * 90, "key_hours", self.key_hours, "a whole number from 24 to 2160")
         _check(1 <= self.session_minutes <= 1440, "session_minutes", self.session_minutes, "from 1 to 1440")
+        _check(
+            _are_networks(self.trusted_proxies),
+            "trusted_proxies",
+            self.trusted_proxies,
+            "networks with commas between them, such as 10.0.0.0/8,fd00::/8",
+        )
         if self.public_url:
             parts = urlsplit(self.public_url)
             _check(
@@ -83,6 +99,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
 
     @property
+    def proxies(self) -> tuple[Network, ...]:
+        """The networks our proxies are in."""
+        return _networks(self.trusted_proxies)
+
+    @property
     def session_life(self) -> timedelta:
         return timedelta(minutes=self.session_minutes)
 
@@ -94,6 +115,8 @@ def read_settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.
     Raises:
         BadSetting: By name and value.
     """
+    for name, meant in unknown_variables(environment):
+        log.warning("unknown_setting name=%s%s: it is ignored", name, f" did_you_mean={meant}" if meant else "")
     values: dict[str, Any] = {}
     for field in msgspec.structs.fields(Settings):
         value = flags.get(field.name)
@@ -105,6 +128,18 @@ def read_settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.
             except msgspec.ValidationError as error:
                 raise BadSetting(field.name, value, str(error)) from error
     return Settings(**values)
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[tuple[str, str | None]]:
+    """Variables that are named like settings and are none, each with the setting that may have been meant."""
+    known = [field.name.upper() for field in msgspec.structs.fields(Settings)]
+    named = (name.removeprefix(PREFIX) for name in environment if name.startswith(PREFIX))
+    unknown = sorted(name for name in named if name not in known and name not in _NO_SETTINGS)
+    return [(PREFIX + name, PREFIX + close[0] if (close := _close(name, known)) else None) for name in unknown]
+
+
+def _close(name: str, known: Sequence[str]) -> list[str]:
+    return difflib.get_close_matches(name, known, 1)
 
 
 def without_password(url: str) -> str:
@@ -124,6 +159,18 @@ def _is_locale(name: str) -> bool:
     try:
         Locale.parse(name)
     except (UnknownLocaleError, ValueError):
+        return False
+    return True
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _are_networks(text: str) -> bool:
+    try:
+        _networks(text)
+    except ValueError:
         return False
     return True
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 from litestar import get, post
+from litestar.params import FromPath
 from litestar.response import Response
 from litestar.response.redirect import Redirect
 
@@ -81,7 +82,7 @@ async def open_session(request: ShopRequest) -> Response[str] | Redirect:
 
 
 @get("/checkout/{sealed:str}")
-async def address_again(request: ShopRequest, sealed: str) -> Response[str] | Redirect:
+async def address_again(request: ShopRequest, sealed: FromPath[str]) -> Response[str] | Redirect:
     """The address of a session, to be changed."""
     session = await _session(request, sealed)
     if elsewhere := await _ended(request, session):
@@ -90,7 +91,7 @@ async def address_again(request: ShopRequest, sealed: str) -> Response[str] | Re
 
 
 @post("/checkout/{sealed:str}", status_code=303)
-async def change_address(request: ShopRequest, sealed: str) -> Response[str] | Redirect:
+async def change_address(request: ShopRequest, sealed: FromPath[str]) -> Response[str] | Redirect:
     """Another address for a session."""
     form = await read_form(request)
     session = await _session(request, sealed)
@@ -106,7 +107,7 @@ async def change_address(request: ShopRequest, sealed: str) -> Response[str] | R
 
 
 @get("/checkout/{sealed:str}/delivery")
-async def delivery(request: ShopRequest, sealed: str) -> Response[str] | Redirect:
+async def delivery(request: ShopRequest, sealed: FromPath[str]) -> Response[str] | Redirect:
     """How? By where it goes."""
     session = await _session(request, sealed)
     if elsewhere := await _ended(request, session):
@@ -115,7 +116,7 @@ async def delivery(request: ShopRequest, sealed: str) -> Response[str] | Redirec
 
 
 @post("/checkout/{sealed:str}/delivery", status_code=303)
-async def choose_delivery(request: ShopRequest, sealed: str) -> Response[str] | Redirect:
+async def choose_delivery(request: ShopRequest, sealed: FromPath[str]) -> Response[str] | Redirect:
     """Choose one of the ways."""
     form = await read_form(request)
     session = await _session(request, sealed)
@@ -131,7 +132,7 @@ async def choose_delivery(request: ShopRequest, sealed: str) -> Response[str] | 
 
 
 @get("/checkout/{sealed:str}/pay")
-async def pay_page(request: ShopRequest, sealed: str) -> Response[str] | Redirect:
+async def pay_page(request: ShopRequest, sealed: FromPath[str]) -> Response[str] | Redirect:
     """Everything at a glance, and how to pay."""
     session = await _session(request, sealed)
     if elsewhere := await _ended(request, session):
@@ -142,7 +143,7 @@ async def pay_page(request: ShopRequest, sealed: str) -> Response[str] | Redirec
 
 
 @post("/checkout/{sealed:str}/pay", status_code=303)
-async def pay(request: ShopRequest, sealed: str) -> Response[str] | Redirect:
+async def pay(request: ShopRequest, sealed: FromPath[str]) -> Response[str] | Redirect:
     """Buy. Pressing twice, going back, two tabs: all lead to the one order."""
     form = await read_form(request)
     shop, visitor = shop_of(request), await visitor_of(request)

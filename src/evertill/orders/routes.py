@@ -1,6 +1,7 @@
 """An order's own page, behind a link nobody can guess."""
 
 from litestar import get
+from litestar.params import FromPath
 from litestar.response import Response
 
 from evertill.address import country_name
@@ -12,7 +13,7 @@ from evertill.web.rendering import page
 
 
 @get("/orders/{sealed:str}")
-async def order_page(request: ShopRequest, sealed: str) -> Response[str]:
+async def order_page(request: ShopRequest, sealed: FromPath[str]) -> Response[str]:
     """How an order stands, for whoever holds its link: its buyer."""
     shop = shop_of(request)
     order = await view(shop.browse, order_id=order_behind(shop.signer, sealed))

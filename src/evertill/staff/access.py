@@ -5,7 +5,7 @@ from urllib.parse import quote
 from evertill.refusals import NotAllowed, SignInNeeded
 from evertill.staff.model import Role, StaffMember
 from evertill.staff.sign_in import member_of
-from evertill.web.browser import STAFF_COOKIE, ShopRequest, shop_of
+from evertill.web.browser import STAFF_COOKIE, ShopRequest, path_of, shop_of
 
 SIGN_IN_PATH = "/ops/sign-in"
 
@@ -49,5 +49,6 @@ def _sign_in_at(request: ShopRequest) -> str:
     """The sign-in page, and from there back to what was asked for; a form that was sent cannot be sent again."""
     if request.method != "GET":
         return SIGN_IN_PATH
-    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    query = request.scope["query_string"].decode("latin-1")
+    asked = path_of(request) + (f"?{query}" if query else "")
     return f"{SIGN_IN_PATH}?next={quote(asked, safe='')}"

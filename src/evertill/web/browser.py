@@ -32,6 +32,15 @@ def shop_of(request: ShopRequest) -> Shop:
     return shop
 
 
+def path_of(request: Request[Any, Any, Any]) -> str:
+    """
+    The path that was asked for.
+
+    Not request.url.path: that is read out of the whole address, which cannot be read where the Host is nonsense.
+    """
+    return request.scope["path"]
+
+
 @dataclass(frozen=True, slots=True)
 class SignedIn:
     """A customer, as pages greet one."""

@@ -23,7 +23,7 @@ from evertill.refusals import (
     WrongContentType,
 )
 from evertill.ucp.errors import protocol_error
-from evertill.web.browser import ShopRequest
+from evertill.web.browser import ShopRequest, path_of
 from evertill.web.rendering import page, see_other
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ _TITLES: dict[type[Refusal], str] = {
 
 async def answer_refusal(request: ShopRequest, refusal: Refusal) -> Response[Any]:
     """A refusal in the language of whoever asked, with Retry-After (jittered) where waiting helps."""
-    if request.url.path.startswith(UCP_PATHS):
+    if path_of(request).startswith(UCP_PATHS):
         response: Response[Any] = protocol_error(refusal.status, refusal.code, refusal.sentence)
     elif _wants_json(request):
         response = Response(
@@ -69,7 +69,7 @@ async def answer_refusal(request: ShopRequest, refusal: Refusal) -> Response[Any
     else:
         response = await page(
             request,
-            "ops/refusal.html" if request.url.path.startswith("/ops/") else "web/refusal.html",
+            "ops/refusal.html" if path_of(request).startswith("/ops/") else "web/refusal.html",
             {"title": _TITLES.get(type(refusal), "Refused"), "refusal": refusal, "staff": request.state.get("staff")},
             status=refusal.status,
         )
@@ -106,12 +106,12 @@ _SENTENCES = {
 
 async def answer_fault(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """A fault: logged with its facts, told in plain words, its inside kept inside."""
-    log.error("fault path=%s method=%s error=%r", request.url.path, request.method, error, exc_info=error)
+    log.error("fault path=%s method=%s error=%r", path_of(request), request.method, error, exc_info=error)
     sentence = (
         "Something broke on our side. Your cart is safe, and nothing was charged that is not shown on an order. "
         "If you were paying, press the button again: the same attempt is never carried out twice."
     )
-    if request.url.path.startswith(UCP_PATHS):
+    if path_of(request).startswith(UCP_PATHS):
         return protocol_error(500, "internal_error", sentence)
     if _wants_json(request):
         problem = {"type": "about:blank", "title": "Internal error", "status": 500, "detail": sentence, "code": "fault"}
@@ -127,7 +127,7 @@ _FAULT_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
 
 
 def _wants_json(request: Request[Any, Any, Any]) -> bool:
-    if request.url.path.startswith(API_PATHS):
+    if path_of(request).startswith(API_PATHS):
         return True
     accept = request.headers.get("accept", "")
     return "json" in accept and "text/html" not in accept

@@ -12,6 +12,7 @@ _HEADERS = [
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"cache-control", b"no-store"),  # what may be kept says so; the rest may be somebody's
 ]
 _HTTPS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
@@ -28,7 +29,10 @@ def with_security_headers(app: ASGIApp, *, https: bool) -> ASGIApp:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *pages]
+                headers = list(message["headers"])
+                stated = {name.lower() for name, _ in headers}
+                # What an answer states itself counts: of two Referrer-Policies browsers would take the last.
+                message["headers"] = [*headers, *(header for header in pages if header[0] not in stated)]
             await send(message)
 
         await app(scope, receive, send_with_headers)

@@ -15,7 +15,16 @@ from litestar.response.redirect import Redirect
 from evertill.money import format_money
 from evertill.shop import Shop
 from evertill.web.assets import asset_address
-from evertill.web.browser import BROWSER_COOKIE, ShopRequest, Visitor, csrf_token, keep_cookie, shop_of, visitor_of
+from evertill.web.browser import (
+    BROWSER_COOKIE,
+    ShopRequest,
+    Visitor,
+    csrf_token,
+    keep_cookie,
+    path_of,
+    shop_of,
+    visitor_of,
+)
 
 # Slices with a folder pages/: a template is named "catalog/product.html".
 _SLICES = ("web", "catalog", "cart", "checkout", "orders", "customers", "staff", "ops", "ucp")
@@ -28,6 +37,7 @@ def environment() -> Environment:
         loader=PrefixLoader({name: PackageLoader(f"evertill.{name}", "pages") for name in _SLICES}),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,  # the pages are the release's: not looked for on the disk for every request
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -60,7 +70,7 @@ async def page(
     text = render(
         shop,
         template,
-        {"visitor": visitor, "csrf": csrf_token(shop, visitor), "path": request.url.path, **(context or {})},
+        {"visitor": visitor, "csrf": csrf_token(shop, visitor), "path": path_of(request), **(context or {})},
     )
     response = Response(text, media_type=MediaType.HTML, status_code=status, headers={"Cache-Control": "no-store"})
     _greet(request, response, visitor)

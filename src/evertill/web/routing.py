@@ -1,30 +1,29 @@
 """Every address of the shop, slice by slice."""
 
-from importlib import import_module
-from typing import Any
-
 from litestar.types import ControllerRouterHandler
 
-from evertill.settings import Settings
-from evertill.web import health
+from evertill.cart import routes as cart
+from evertill.catalog import routes as catalog
+from evertill.checkout import routes as checkout
+from evertill.customers import routes as customers
+from evertill.ops import routes as ops
+from evertill.orders import routes as orders
+from evertill.staff import routes as staff
+from evertill.ucp import routes as ucp
+from evertill.web import assets, health
 
 
-def routes(settings: Settings) -> list[ControllerRouterHandler]:
+def routes() -> list[ControllerRouterHandler]:
     """The handlers of all slices."""
-    found: list[Any] = [*health.routes]
-    for slice_ in (
-        "web.assets",
-        "catalog.routes",
-        "cart.routes",
-        "checkout.routes",
-        "orders.routes",
-        "customers.routes",
-        "staff.routes",
-        "ops.routes",
-        "ucp.routes",
-    ):
-        try:
-            found += import_module(f"evertill.{slice_}").routes
-        except ModuleNotFoundError:
-            continue
-    return found
+    return [
+        *health.routes,
+        *assets.routes,
+        *catalog.routes,
+        *cart.routes,
+        *checkout.routes,
+        *orders.routes,
+        *customers.routes,
+        *staff.routes,
+        *ops.routes,
+        *ucp.routes,
+    ]
