@@ -22,7 +22,7 @@ _CHROMIUM_ARGUMENTS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served() -> Iterator[Serving]:
     """`evertill serve` for the whole run, shelves still empty."""
     with tempfile.TemporaryDirectory(prefix="evt-") as folder:
@@ -31,7 +31,7 @@ def served() -> Iterator[Serving]:
             yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def tables(served: Serving) -> AsyncIterator[Connection]:
     """The shop's database, the catalogue of the UCI Online Retail data in it."""
     connection = await asyncpg.connect(served.database_url)
@@ -40,7 +40,7 @@ async def tables(served: Serving) -> AsyncIterator[Connection]:
     await connection.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def chromium() -> AsyncIterator[Browser]:
     """The system's Chromium."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
