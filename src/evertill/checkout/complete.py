@@ -11,6 +11,7 @@ Whatever dies between two steps, the record says what to ask and whom: payments/
 import asyncio
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -36,7 +37,8 @@ log = logging.getLogger(__name__)
 # How long a repeat waits for its first run, looking this often.
 _TWIN_SECONDS_MAX = PAYMENT.deadline.total_seconds() + 2
 _TWIN_LOOK_SECONDS = 0.05
-_CARD_NUMBER = re.compile(r"[0-9 -]{12,}")
+_ONLY_DIGITS = re.compile(r"[\d\W_]{12,}")  # however they are set apart, in whatever script
+_CARD_NUMBER = re.compile(r"(?<!\w)\d(?:[ .-]?\d){13,18}(?!\w)|(?<=_)\d{14,19}(?!\w)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +131,24 @@ def check_method(method: str) -> None:
     problem = None
     if not 1 <= len(method) <= 255 or not method.isprintable():
         problem = "A payment token of 1 to 255 characters."
-    elif _CARD_NUMBER.fullmatch(method):
+    elif _looks_like_card_number(method):
         problem = "This looks like a card number. Send the payment provider's token instead; it was not kept."
     if problem:
         raise Invalid("payment_invalid", problem, fields=[FieldProblem("payment", problem)])
+
+
+def _looks_like_card_number(method: str) -> bool:
+    """Digits and nothing else to speak of, or with a card number among other text: its last digit checks the others."""
+    if _ONLY_DIGITS.fullmatch(method):
+        return True
+    numbers = ([int(digit) for digit in found[0] if digit.isdecimal()] for found in _CARD_NUMBER.finditer(method))
+    return any(_luhn(number) for number in numbers)
+
+
+def _luhn(digits: Sequence[int]) -> bool:
+    """Source: ISO/IEC 7812-1, annex B."""
+    doubled = [2 * digit - 9 if digit > 4 else 2 * digit for digit in digits[-2::-2]]
+    return (sum(doubled) + sum(digits[-1::-2])) % 10 == 0
 
 
 def _session_after(session: Session, state: OrderState, now: datetime) -> Session:

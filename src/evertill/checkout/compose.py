@@ -30,6 +30,7 @@ class House(msgspec.Struct, frozen=True):
     country: str
     currency: str
     prices_include_tax: bool
+    locale: str = "en_GB"  # how amounts are written in sentences
 
 
 def check_wish(wish: Wish) -> None:

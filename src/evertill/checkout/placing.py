@@ -15,7 +15,7 @@ from evertill.checkout.sessions import no_such_session, not_changeable
 from evertill.checkout.settling import AttemptLocked
 from evertill.idempotency import Key, Recorded, check_same
 from evertill.ids import id_at, new_order_number
-from evertill.money import Money
+from evertill.money import Money, format_money
 from evertill.orders.details import Buyer, Details
 from evertill.payments.model import Authorisation
 from evertill.refusals import Conflict, Invalid
@@ -130,7 +130,9 @@ class Group:
         changed = [line for line in lines if (shelf := shelves.get(line.sku)) is None or not shelf.on_sale
                    or shelf.unit_price_minor != line.unit_price_minor]  # fmt: skip
         if changed:
-            return self._revise(ask, session, shelves, free, "price_changed", _changed_sentence(changed, shelves))
+            return self._revise(
+                ask, session, shelves, free, "price_changed", _changed_sentence(changed, shelves, self._house)
+            )
         if ask.total_minor is not None and ask.total_minor != session.terms.quote.total_minor:
             return self._refuse(
                 ask, session, "total_changed", "The total has changed since you saw it. Please look again."
@@ -263,12 +265,17 @@ def _incomplete(terms: Terms) -> Invalid:
     return Invalid("session_incomplete", sentence)
 
 
-def _changed_sentence(changed: Sequence[Line], shelves: Mapping[str, Shelf]) -> str:
-    titles = ", ".join(line.title for line in changed)
-    gone = all((shelf := shelves.get(line.sku)) is None or not shelf.on_sale for line in changed)
+def _changed_sentence(changed: Sequence[Line], shelves: Mapping[str, Shelf], house: House) -> str:
+    gone = [line.title for line in changed if (shelf := shelves.get(line.sku)) is None or not shelf.on_sale]
     if gone:
-        return f"No longer sold: {titles}. Nothing was charged. Please look at the order again."
-    return f"The price of {titles} has changed since you saw it. Nothing was charged. Please look at the total again."
+        return f"No longer sold: {', '.join(gone)}. Nothing was charged. Please look at the order again."
+    prices = [
+        f"{line.title} was {format_money(line.unit_price_minor, house.currency, house.locale)} and is now "
+        f"{format_money(shelves[line.sku].unit_price_minor, house.currency, house.locale)}"
+        for line in changed
+    ]
+    told = "; ".join(prices)
+    return f"A price has changed since you saw it: {told}. Nothing was charged. Please look at the total again."
 
 
 def _short_sentence(lines: Sequence[Line], shortage: stock.Shortage) -> str:

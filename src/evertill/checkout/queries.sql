@@ -192,3 +192,21 @@ SELECT session.id, session.status, session.channel, session.owner, session.custo
   FROM orders
   JOIN checkout_session AS session ON session.id = orders.session_id
  WHERE orders.id = $1;
+
+-- purge_sessions --
+-- Of the next bite ($4) of sessions after $1 and made before $2, remove those that expired before $3 and made no
+-- order; a declined order counts. Where the bite ended comes back. Whoever holds a session at this moment keeps it.
+WITH bite AS (
+    SELECT id FROM checkout_session WHERE id > $1 AND id < $2 ORDER BY id LIMIT $4
+), over AS (
+    SELECT session.id
+      FROM bite
+      JOIN checkout_session AS session ON session.id = bite.id
+     WHERE session.status IN ('incomplete', 'ready', 'canceled') AND session.expires_at < $3
+       AND NOT EXISTS (SELECT FROM orders WHERE orders.session_id = session.id AND orders.state <> 'declined')
+       AND NOT EXISTS (SELECT FROM orders WHERE orders.session_id = session.id AND orders.state = 'declined')
+       FOR UPDATE OF session SKIP LOCKED
+), removed AS (
+    DELETE FROM checkout_session AS session USING over WHERE session.id = over.id RETURNING session.id
+)
+SELECT (SELECT id FROM bite ORDER BY id DESC LIMIT 1) AS last, (SELECT count(*) FROM removed) AS removed;

@@ -11,7 +11,11 @@ UPDATE outbox
 RETURNING outbox.id, outbox.kind, outbox.recipient, outbox.facts, outbox.tries, outbox.created_at;
 
 -- sent --
-UPDATE outbox SET sent_at = $2, due_at = NULL, last_error = NULL WHERE id = $1 AND sent_at IS NULL;
+-- Sent, once. What opens an account is forgotten with it: it is in the letter and nowhere else.
+UPDATE outbox
+   SET sent_at = $2, due_at = NULL, last_error = NULL,
+       facts = CASE WHEN kind IN ('finish_sign_up', 'password_reset') THEN '{}' ELSE facts END
+ WHERE id = $1 AND sent_at IS NULL;
 
 -- failed --
 -- Not sent this time; without a next time it is given up, and shown to the operator.

@@ -85,7 +85,9 @@ class Sender:
     async def _failed(self, row: "asyncpg.Record", error: Exception) -> None:
         wait = None if isinstance(error, LookupError) else EMAIL.next_try(row["tries"])
         now = self._clock()
-        log.warning("letter_failed id=%s kind=%s tries=%d error=%r", row["id"], row["kind"], row["tries"], error)
+        log.warning(
+            "letter_failed id=%s kind=%s tries=%d error=%s", row["id"], row["kind"], row["tries"], type(error).__name__
+        )
         due = now + wait if wait is not None else None
         await self._pool.execute(sql["failed"], row["id"], f"{type(error).__name__}: {error}", due, now)
 

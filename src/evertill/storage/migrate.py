@@ -25,6 +25,10 @@ SCHEMA_VERSION = 1
 MIGRATIONS: tuple[Migration, ...] = ()
 
 
+class NewerDatabase(RuntimeError):
+    """The database was migrated by a newer release than this one."""
+
+
 def schema_sql() -> str:
     """The whole schema as a fresh database gets it."""
     return files("evertill.storage").joinpath("schema.sql").read_text("utf-8")
@@ -35,7 +39,7 @@ async def migrate(url: str) -> int:
     Migrate the database at that URL and return the schema version it then has.
 
     Raises:
-        RuntimeError: The database was migrated by a newer release than this one.
+        NewerDatabase: The database was migrated by a newer release than this one.
     """
     connection = await asyncpg.connect(url, timeout=30)
     try:
@@ -48,7 +52,7 @@ async def migrate(url: str) -> int:
                 return SCHEMA_VERSION
             version = int(await connection.fetchval("SELECT max(version) FROM schema_version"))
             if version > SCHEMA_VERSION:
-                raise RuntimeError(
+                raise NewerDatabase(
                     f"the database has schema version {version}, this release knows {SCHEMA_VERSION}: "
                     "run the newer release, or restore a backup from before it"
                 )

@@ -264,6 +264,8 @@ CREATE TABLE orders (
 ) WITH (fillfactor = 80);
 -- One living order per checkout session: pressing twice cannot buy twice.
 CREATE UNIQUE INDEX orders_one_living_per_session ON orders (session_id) WHERE state <> 'declined';
+-- With the one above: whether a session ever made an order. A decline writes to it, a sale does not.
+CREATE INDEX orders_declined_of_session ON orders (session_id) WHERE state = 'declined';
 CREATE INDEX orders_of_customer ON orders (customer_id, id) WHERE customer_id IS NOT NULL;
 CREATE INDEX orders_unsettled   ON orders (placed_at) WHERE state IN ('pending', 'held');
 

@@ -106,7 +106,9 @@ _SENTENCES = {
 
 async def answer_fault(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """A fault: logged with its facts, told in plain words, its inside kept inside."""
-    log.error("fault path=%s method=%s error=%r", path_of(request), request.method, error, exc_info=error)
+    # The route, not the path: a path may be the key to an order, or set somebody's password.
+    route = request.scope.get("path_template") or "(none)"
+    log.error("fault route=%s method=%s error=%r", route, request.method, error, exc_info=error)
     sentence = (
         "Something broke on our side. Your cart is safe, and nothing was charged that is not shown on an order. "
         "If you were paying, press the button again: the same attempt is never carried out twice."
