@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 _TWIN_SECONDS_MAX = PAYMENT.deadline.total_seconds() + 2
 _TWIN_LOOK_SECONDS = 0.05
 _ONLY_DIGITS = re.compile(r"[\d\W_]{12,}")  # however they are set apart, in whatever script
+_DIGITS = re.compile(r"\d+")
+_CARD_DIGITS = range(14, 20)
 _CARD_NUMBER = re.compile(r"(?<!\w)\d(?:[ .-]?\d){13,18}(?!\w)|(?<=_)\d{14,19}(?!\w)")
 
 
@@ -141,14 +143,17 @@ def _looks_like_card_number(method: str) -> bool:
     """Digits and nothing else to speak of, or with a card number among other text: its last digit checks the others."""
     if _ONLY_DIGITS.fullmatch(method):
         return True
-    numbers = ([int(digit) for digit in found[0] if digit.isdecimal()] for found in _CARD_NUMBER.finditer(method))
-    return any(_luhn(number) for number in numbers)
+    for found in _CARD_NUMBER.finditer(method):
+        groups = _DIGITS.findall(found[0])  # 4242 4242 4242 4242 12/29: the date behind it is not part of it
+        if any(_luhn([int(digit) for digit in "".join(groups[:many])]) for many in range(1, len(groups) + 1)):
+            return True
+    return False
 
 
 def _luhn(digits: Sequence[int]) -> bool:
     """Source: ISO/IEC 7812-1, annex B."""
     doubled = [2 * digit - 9 if digit > 4 else 2 * digit for digit in digits[-2::-2]]
-    return (sum(doubled) + sum(digits[-1::-2])) % 10 == 0
+    return len(digits) in _CARD_DIGITS and (sum(doubled) + sum(digits[-1::-2])) % 10 == 0
 
 
 def _session_after(session: Session, state: OrderState, now: datetime) -> Session:
