@@ -214,13 +214,13 @@ class Bench:
         self._console.print(sentence, highlight=False, markup=False)
 
 
-async def measure(*, quick: bool, parts: frozenset[str], console: Console) -> Results:
+async def measure(*, quick: bool, parts: frozenset[str], workers: int, console: Console) -> Results:
     """Start everything, measure, stop everything."""
     began = time.monotonic()
     with data_folder() as data:
         async with database(data) as opened:
             results = Results(this_machine(str(await opened.connection.fetchval("SHOW server_version"))), quick)
-            with serving(data) as shop:
+            with serving(data, workers=workers) as shop:
                 await Bench(_QUICK if quick else _FULL, opened, shop, results, console).run(parts)
             results.seconds = round(time.monotonic() - began, 1)
             results.ratios = ratios(results)
@@ -243,11 +243,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description="What the shop can do on this machine.")
     parser.add_argument("--quick", action="store_true", help="about one minute, and less to be trusted")
     parser.add_argument("--only", action="append", choices=PARTS, help="only this part; may be given several times")
+    parser.add_argument("--workers", type=int, default=1, help="of the shop; its figures per group are one worker's")
     asked = parser.parse_args()
     console = Console()
     if not console.is_terminal:
         console = Console(width=140)
-    results = uvloop.run(measure(quick=asked.quick, parts=frozenset(asked.only or PARTS), console=console))
+    results = uvloop.run(
+        measure(quick=asked.quick, parts=frozenset(asked.only or PARTS), workers=asked.workers, console=console)
+    )
     print_report(results, console)
     console.print(f"Written: {write(results).relative_to(PROJECT)}", highlight=False)
     if any(run.faults or run.load.errors for run in results.purchases):

@@ -14,10 +14,10 @@ BUYERS = (1, 16, 64, 256)
 def print_report(results: Results, console: Console) -> None:
     """The tables."""
     machine = results.machine
+    changed = " with changes" if machine.changed else ""
     console.print(
-        f"\n{machine.cpu}, {machine.cores} cores, {machine.memory_gb} GB; PostgreSQL {machine.postgres}, "
-        f"Python {machine.python}; commit {machine.commit}{' with changes' if machine.changed else ''}; "
-        f"{results.seconds:.0f} s",
+        f"\n{machine.cpu}, {machine.cores} cores, {machine.memory_gb} GB; PostgreSQL {machine.postgres}, Python "
+        f"{machine.python}; commit {machine.commit}{changed}; workers: {results.workers}; {results.seconds:.0f} s",
         highlight=False,
     )
     for table in (_purchases(results), _floors(results), _pages(results), _ratios(results)):

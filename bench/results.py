@@ -62,6 +62,7 @@ class Results(msgspec.Struct):
 
     machine: Machine
     quick: bool
+    workers: int = 1
     seconds: float = 0.0
     purchases: list[PurchaseRun] = []
     floors: list[FloorRun] = []

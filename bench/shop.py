@@ -92,13 +92,13 @@ async def database(data: Path) -> AsyncIterator[Database]:
 
 
 @contextlib.contextmanager
-def serving(data: Path) -> Iterator[Serving]:
-    """`evertill serve` with one worker, until the end."""
+def serving(data: Path, *, workers: int = 1) -> Iterator[Serving]:
+    """`evertill serve` with that many workers, until the end."""
     host, port, log = "127.0.0.1", _free_port(), data / "serve.log"
     with log.open("wb") as said:
         shop = subprocess.Popen(
             [Path(sys.executable).with_name("evertill"), "serve", "--data", data, "--host", host, "--port", str(port),
-             "--workers", "1"],
+             "--workers", str(workers)],
             stdout=said, stderr=subprocess.STDOUT, cwd=PROJECT,
         )  # fmt: skip
         try:
