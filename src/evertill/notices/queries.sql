@@ -24,9 +24,12 @@ UPDATE outbox
  WHERE id = $1 AND sent_at IS NULL;
 
 -- keep --
--- A letter kept instead of sent; kept once.
-INSERT INTO kept_letter (message_id, recipient, subject, body, kept_at) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT DO NOTHING;
+-- A letter kept instead of sent, and marked as `sent` does; kept once.
+WITH kept AS (
+    INSERT INTO kept_letter (message_id, recipient, subject, body, kept_at) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT DO NOTHING
+)
+UPDATE outbox SET sent_at = $5, due_at = NULL, last_error = NULL WHERE id = $6 AND sent_at IS NULL;
 
 -- kept_letters --
   SELECT message_id, recipient, subject, body, kept_at

@@ -58,20 +58,23 @@ class Sender:
                     settings=self._settings,
                     signer=self._signer,
                 )
+                if self._settings.smtp_url is None:
+                    await self._keep(row, letter)
+                    return
                 async with asyncio.timeout(EMAIL.deadline.total_seconds()):
-                    await self._deliver(letter)
+                    await self._deliver(letter, self._settings.smtp_url)
             except Exception as error:
                 await self._failed(row, error)
             else:
                 await self._pool.execute(sql["sent"], row["id"], self._clock())
 
-    async def _deliver(self, letter: Letter) -> None:
-        if self._settings.smtp_url is None:
-            await self._pool.execute(
-                sql["keep"], letter.message_id, letter.recipient, letter.subject, letter.body, self._clock()
-            )
-            return
-        address = urlsplit(self._settings.smtp_url)
+    async def _keep(self, row: "asyncpg.Record", letter: Letter) -> None:
+        await self._pool.execute(
+            sql["keep"], letter.message_id, letter.recipient, letter.subject, letter.body, self._clock(), row["id"]
+        )
+
+    async def _deliver(self, letter: Letter, smtp_url: str) -> None:
+        address = urlsplit(smtp_url)
         await aiosmtplib.send(
             _message(letter, self._settings),
             hostname=address.hostname,
