@@ -22,6 +22,7 @@ from bench.buyers import Ask, Load
 from bench.floors import FLOORS, prepare_floors, run_floor
 from bench.machine import PROJECT, this_machine
 from bench.processes import machine_busy_seconds
+from bench.publish import publish
 from bench.report import BUYERS, picture, print_report
 from bench.results import PageRun, PurchaseRun, Results, RoundTrips, ratios
 from bench.round_trips import begin_counting, end_counting
@@ -244,7 +245,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="about one minute, and less to be trusted")
     parser.add_argument("--only", action="append", choices=PARTS, help="only this part; may be given several times")
     parser.add_argument("--workers", type=int, default=1, help="of the shop; its figures per group are one worker's")
+    parser.add_argument("--publish", action="store_true", help="put the figures into bench/README.md")
     asked = parser.parse_args()
+    if asked.publish and asked.only:
+        parser.error("only a whole run is published")
     console = Console()
     if not console.is_terminal:
         console = Console(width=140)
@@ -253,6 +257,8 @@ def main() -> None:
     )
     print_report(results, console)
     console.print(f"Written: {write(results).relative_to(PROJECT)}", highlight=False)
+    if asked.publish:
+        publish(results)
     if any(run.faults or run.load.errors for run in results.purchases):
         console.print("Something did not balance, or was not answered: see above.", style="red")
         sys.exit(1)
