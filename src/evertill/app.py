@@ -56,6 +56,8 @@ log = logging.getLogger(__name__)
 SETTINGS_VARIABLE = "EVERTILL_WORKER_SETTINGS"
 # More than any route of ours reads; a body that does not state its length is cut off here.
 _BODY_BYTES_MAX = 128 * 1024
+# So many waiting for the next group mean a peak: letters and webhooks can wait then.
+_WAITING_BUYERS = 16
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -175,6 +177,9 @@ def _duties(shop: Shop) -> list[Duty]:
         now = shop.clock()
         return await customers.purge_expired(shop.desk, now=now) + await staff.purge_expired(shop.desk, now=now)
 
+    def buyers_wait() -> bool:
+        return shop.checkout.till.groups.waiting + shop.sessions.groups.waiting > _WAITING_BUYERS
+
     reconciler = Reconciler(shop.desk, provider=shop.provider, settle=settle_with(shop.checkout.till), clock=shop.clock)
     finisher = Finisher(shop.desk, provider=shop.provider, clock=shop.clock)
     sender = Sender(shop.desk, settings=shop.settings, signer=shop.signer, clock=shop.clock)
@@ -182,8 +187,8 @@ def _duties(shop: Shop) -> list[Duty]:
     return [
         Duty("reconciler", reconciler.run_once, pause_seconds=1.0),
         Duty("finisher", finisher.run_once, pause_seconds=1.0),
-        Duty("sender", sender.run_once, pause_seconds=0.5),
-        Duty("webhooks", webhooks.run_once, pause_seconds=0.5),
+        Duty("sender", sender.run_once, pause_seconds=0.5, steps_aside=buyers_wait),
+        Duty("webhooks", webhooks.run_once, pause_seconds=0.5, steps_aside=buyers_wait),
         Duty("key forgetter", forget, pause_seconds=600.0),
         Duty("forgetter of sign-ins and links", forget_people, pause_seconds=600.0),
         Duty("session purge", SessionPurge(shop.desk, clock=shop.clock).run_once, pause_seconds=600.0),
