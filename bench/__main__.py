@@ -57,8 +57,8 @@ class Plan(msgspec.Struct, frozen=True):
     counting: float
 
 
-_FULL = Plan(rounds=3, floor=4, warm=1.5, crowd=9, ladder=6, pages=6, counting=4)
-_QUICK = Plan(rounds=1, floor=2, warm=1, crowd=4, ladder=2.5, pages=2, counting=2)
+_FULL = Plan(rounds=3, floor=3, warm=1.5, crowd=9, ladder=6, pages=6, counting=4)
+_QUICK = Plan(rounds=1, floor=2, warm=1, crowd=4, ladder=2, pages=2, counting=2)
 
 
 class Bench:

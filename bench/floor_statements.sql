@@ -1,11 +1,15 @@
 -- The rows of one purchase, statement by statement, in one transaction. bench/README.md says why it is fair.
--- Variables: hot (1: everybody wants the same SKU), lines (1 or 2).
+-- Variables: hot (1: everybody wants the same SKU), lines (1 or 2), early (1: stock is locked before all else).
 \set one random(1, 200)
 \set two 1 + (:one + random(0, 198)) % 200
 \set first case when :hot = 1 then 0 else least(:one, :two) end
 \set second case when :hot = 1 then 0 else greatest(:one, :two) end
 \set cents random(199, 4999)
 BEGIN;
+\if :early = 1
+SELECT sku, on_hand - claimed - sold AS free FROM stock WHERE sku IN (bench.sku(:first), bench.sku(:second))
+ ORDER BY sku FOR NO KEY UPDATE;
+\endif
 -- The session as it is opened, and the key that named it with its answer. RETURNING saves a round trip for the ids.
 INSERT INTO checkout_session (id, status, channel, owner, doc, created_at, updated_at, expires_at)
 VALUES (uuidv7(), 'ready', 'floor', 'floor', bench.session_doc(), now(), now(), now() + interval '6 hours')

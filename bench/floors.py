@@ -25,6 +25,7 @@ class Floor(msgspec.Struct, frozen=True):
     script: str
     hot: bool
     lines: int
+    early: bool = False  # stock is locked before all else
 
 
 class FloorRun(msgspec.Struct, frozen=True):
@@ -39,11 +40,14 @@ FLOORS = (
     Floor("statements, spread", "floor_statements.sql", hot=False, lines=2),
     Floor("statements, hot", "floor_statements.sql", hot=True, lines=2),
     Floor("statements, hot, 1 line", "floor_statements.sql", hot=True, lines=1),
+    Floor("statements, stock first, spread", "floor_statements.sql", hot=False, lines=2, early=True),
+    Floor("statements, stock first, hot", "floor_statements.sql", hot=True, lines=2, early=True),
+    Floor("phases, spread", "floor_phases.sql", hot=False, lines=2),
+    Floor("phases, hot", "floor_phases.sql", hot=True, lines=2),
     Floor("round trip, spread", "floor_round_trip.sql", hot=False, lines=2),
     Floor("round trip, hot", "floor_round_trip.sql", hot=True, lines=2),
     Floor("lean statements, spread", "floor_lean.sql", hot=False, lines=2),
     Floor("lean statements, hot", "floor_lean.sql", hot=True, lines=2),
-    Floor("lean statements, hot, 1 line", "floor_lean.sql", hot=True, lines=1),
 )
 
 _SAMPLE = """
@@ -84,7 +88,8 @@ async def run_floor(floor: Floor, database: Database, *, seconds: int) -> FloorR
     process = await asyncio.create_subprocess_exec(
         str(BINARIES / "pgbench"), "--no-vacuum", "--protocol=prepared", f"--client={CLIENTS}", "--jobs=2",
         f"--time={seconds}",
-        f"--define=hot={int(floor.hot)}", f"--define=lines={floor.lines}", f"--file={_HERE / floor.script}",
+        f"--define=hot={int(floor.hot)}",
+        f"--define=early={int(floor.early)}", f"--define=lines={floor.lines}", f"--file={_HERE / floor.script}",
         database.url,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip

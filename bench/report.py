@@ -119,7 +119,7 @@ def picture(results: Results) -> str:
             'font-family="system-ui, sans-serif" aria-label="Orders per second by buyers, beside the pgbench floors">',
             f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
             f'<text x="{_LEFT}" y="26" font-size="15" font-weight="600">Orders per second through the API, and what '
-            "pgbench reaches with the same rows</text>",
+            "pgbench with the same rows</text>",
             *_axes(top),
             *(_floor_line(_y(value, top), colour) for _, colour, value in floors),
             *(part for _, colour, points in curves for part in _curve(points, colour, top)),
