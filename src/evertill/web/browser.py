@@ -9,6 +9,7 @@ from uuid import UUID
 
 from litestar import Request
 from litestar.datastructures import Cookie, State
+from litestar.exceptions import InternalServerException
 from litestar.response.base import ASGIResponse, Response
 
 from evertill.refusals import Malformed, NotAllowed, TooLarge, WrongContentType
@@ -177,11 +178,15 @@ async def read_body(request: ShopRequest, bytes_max: int) -> bytes:
 
     Raises:
         TooLarge: More than bytes_max.
+        Malformed: Whoever sent it hung up before its end.
     """
     stated = request.headers.get("content-length", "")
     if stated.isdigit() and int(stated) > bytes_max:
         raise _too_large(bytes_max)
-    body = await request.body()
+    try:
+        body = await request.body()
+    except InternalServerException as error:  # the framework's word for it; it is no fault of ours
+        raise Malformed("cut_off", "The request was cut off before its end. Nothing was changed.") from error
     if len(body) > bytes_max:
         raise _too_large(bytes_max)
     return body
