@@ -29,7 +29,10 @@ WITH kept AS (
     INSERT INTO kept_letter (message_id, recipient, subject, body, kept_at) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT DO NOTHING
 )
-UPDATE outbox SET sent_at = $5, due_at = NULL, last_error = NULL WHERE id = $6 AND sent_at IS NULL;
+UPDATE outbox
+   SET sent_at = $5, due_at = NULL, last_error = NULL,
+       facts = CASE WHEN kind IN ('finish_sign_up', 'password_reset') THEN '{}' ELSE facts END
+ WHERE id = $6 AND sent_at IS NULL;
 
 -- kept_letters --
   SELECT message_id, recipient, subject, body, kept_at
