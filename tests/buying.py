@@ -32,9 +32,7 @@ async def open_session(shop: Shop, *wants: tuple[str, int], owner: str = "browse
 def placing(session: Session, method: str = "tok_approve", *, name: str | None = None) -> Placing:
     """Pressing "pay" on a session."""
     total = session.terms.quote.total_minor
-    return Placing(
-        key("complete", session.owner, name), session.id, session.owner, method, total, session.created_at
-    )
+    return Placing(key("complete", session.owner, name), session.id, session.owner, method, total, session.created_at)
 
 
 async def buy(
