@@ -20,7 +20,8 @@ serve: setup ## The shop as it is in ./.evertill
 	$(VENV)/bin/evertill serve --port $(PORT)
 
 test: check ## All checks and all tests; installs Debian's Chromium if there is none
-	@command -v chromium >/dev/null || tools/debian-install chromium
+	@command -v chromium >/dev/null && $(PYTHON) -c 'import ctypes; ctypes.CDLL("libatomic.so.1")' 2>/dev/null \
+	    || tools/debian-install chromium libatomic1  # what drives Chromium needs the latter
 	$(PYTHON) -m pytest
 
 check: $(VENV)/.installed-dev ## Lint and types only
