@@ -33,6 +33,7 @@ DECLINES = {
 TOKENS = ("tok_approve", *DECLINES, "tok_slow", "tok_timeout_before", "tok_timeout_after")
 SLOW_SECONDS = 3.0
 _SILENCE_SECONDS = 120.0
+_LEFT_WAITING_MAX = 10_000
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -56,6 +57,8 @@ class Sandbox:
         if ask.method == "tok_slow":
             await asyncio.sleep(SLOW_SECONDS)
         if ask.method == "tok_timeout_before" and ask.attempt_id not in self._left_waiting:
+            if len(self._left_waiting) >= _LEFT_WAITING_MAX:
+                self._left_waiting.clear()  # whoever is forgotten is met with silence once more
             self._left_waiting.add(ask.attempt_id)
             await asyncio.sleep(_SILENCE_SECONDS)
         if ask.method in DECLINES:
