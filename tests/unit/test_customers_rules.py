@@ -1,6 +1,8 @@
 """What may be said of customers: e-mails, names, passwords, and where one may be sent after signing in."""
 
 import asyncio
+import os
+import signal
 import threading
 import time
 
@@ -247,3 +249,14 @@ async def test_a_flood_of_passwords_waits_in_a_short_line_and_two_at_once(monkey
     await asyncio.gather(*tasks, return_exceptions=True)
     await asyncio.sleep(0.1)
     assert (await asyncio.gather(*(hash_password("x") for _ in range(32)))).count("x") == 32
+
+
+def test_a_forked_worker_hashes_with_threads_of_its_own() -> None:
+    """A command that hashed a password before it forked its workers leaves them able to hash."""
+    asyncio.run(hash_password("a password before the fork"))
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # ends the child where it would wait for a thread that is not there
+        asyncio.run(hash_password("a password after the fork"))
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

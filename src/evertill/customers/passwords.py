@@ -6,6 +6,7 @@ hash, a short line waits for them, and whoever comes when the line is full is to
 """
 
 import asyncio
+import os
 import secrets
 import threading
 import unicodedata
@@ -30,6 +31,17 @@ _WAITING_MAX = 30  # about half a second of waiting
 
 _threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="passwords")
 _places = threading.BoundedSemaphore(_AT_ONCE + _WAITING_MAX)
+
+
+def _begin_again() -> None:
+    """Threads do not come along when a process forks; their pool believes so and would wait for them for ever."""
+    global _threads, _places  # noqa: PLW0603
+    _threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="passwords")
+    _places = threading.BoundedSemaphore(_AT_ONCE + _WAITING_MAX)
+
+
+# A command that hashes and then serves (`evertill demo`) forks its workers afterwards.
+os.register_at_fork(after_in_child=_begin_again)
 
 
 async def hash_password(password: str) -> str:
