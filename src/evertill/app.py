@@ -42,6 +42,7 @@ from evertill.settings import Settings
 from evertill.shop import Shop
 from evertill.signing import Signer, load_secret
 from evertill.storage import Pool, open_pool
+from evertill.ucp.door import Door
 from evertill.ucp.webhooks import Webhooks
 from evertill.web.awaited import awaited
 from evertill.web.errors import answer_fault, answer_http_exception, answer_refusal
@@ -93,7 +94,8 @@ def build(settings: Settings, signer: Signer, *, clock: Clock = utc_now) -> ASGI
         request_max_body_size=_BODY_BYTES_MAX,
     )
     https = settings.address.startswith("https://")
-    return behind_proxies(with_heads(with_security_headers(app, https=https)), trusted=settings.proxies)
+    shop = Door(with_security_headers(app, https=https), app.state, https=https)
+    return behind_proxies(with_heads(shop), trusted=settings.proxies)
 
 
 def _open_shop(

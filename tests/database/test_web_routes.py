@@ -26,7 +26,8 @@ from evertill.settings import Settings
 from evertill.shop import Shop
 from evertill.signing import Signer, new_token, token_hash
 from evertill.storage import Connection
-from evertill.ucp.discovery import OWN_PLATFORM
+from evertill.ucp.discovery import BASE, OWN_PLATFORM
+from evertill.ucp.door import ADDRESSES, PROFILE
 from evertill.web.browser import ACCOUNT_COOKIE, BROWSER_COOKIE, STAFF_COOKIE
 from evertill.web.routing import routes
 from tests.buying import open_session, placing
@@ -179,7 +180,13 @@ async def site(settings: Settings, shop: Shop, connection: Connection) -> AsyncI
 def _walked() -> list[tuple[str, str]]:
     """Every method and path there is."""
     every = Litestar(route_handlers=routes(), openapi_config=None).routes
-    return [(str(method), route.path) for route in every if isinstance(route, HTTPRoute) for method in route.methods]
+    pages = [(str(method), route.path) for route in every if isinstance(route, HTTPRoute) for method in route.methods]
+    api = [
+        (method, f"{BASE}/{address.replace('{}', '{name:str}')}")
+        for address, methods in ADDRESSES.items()
+        for method in (*methods, "OPTIONS")
+    ]
+    return [*pages, *api, ("GET", PROFILE), ("GET", OWN_PLATFORM)]
 
 
 def _forms() -> list[str]:
@@ -432,7 +439,7 @@ async def test_every_answer_carries_what_keeps_browsers_safe(site: Site) -> None
 
 
 FOR_EVERYBODY = (
-    "/static/", "/favicon", "/pictures/", "/.well-known/ucp", "/ucp/platforms/", "/ucp/handlers/",
+    "/static/", "/favicon", "/pictures/", "/.well-known/ucp", "/ucp/platforms/", "/openapi/sandbox.json",
     "/openapi/openapi.json",
 )  # fmt: skip
 

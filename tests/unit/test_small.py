@@ -1,5 +1,6 @@
 """The small shared nouns: ids, signatures, settings, statements."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,20 @@ from evertill.signing import Signer, load_secret
 from evertill.storage import Statements
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def test_a_forked_worker_makes_ids_of_its_own() -> None:
+    """Randomness read before a fork is nobody's afterwards: no worker repeats another's ids."""
+    new_id()
+    there, here = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(here, b"".join(id_at(NOON).bytes for _ in range(30)))
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs = os.read(there, 480)
+    ours = {id_at(NOON).bytes for _ in range(30)}
+    assert len(theirs) == 480
+    assert ours.isdisjoint(theirs[at : at + 16] for at in range(0, 480, 16))
 
 
 def test_ids_are_uuid_version_7_and_sort_by_time() -> None:

@@ -19,12 +19,13 @@ from evertill.ucp.wire import (
     InstrumentAsked,
     MethodAsked,
 )
-from evertill.web.browser import ShopRequest, read_body
+from evertill.web.exchange import Asked
 
-Asked = TypeVar("Asked")
+Body = TypeVar("Body")
 
 BODY_BYTES_MAX = 64 * 1024
 _KEY_MAX = 255
+_JSON = "application/json"
 _QUANTITY = re.compile(r"`(\$\.line_items\[\d+\]\.quantity)`$")
 
 _checkout = msgspec.json.Decoder(CheckoutAsked)
@@ -42,16 +43,16 @@ class Memo(msgspec.Struct, frozen=True, omit_defaults=True):
     claims: tuple[str, ...] = ()  # eligibility that was claimed; we know none
 
 
-async def read_json(request: ShopRequest) -> bytes:
+async def read_json(asked: Asked) -> bytes:
     """
     A JSON body's bytes, sane enough to be decoded.
 
     Raises:
         Malformed, TooLarge, WrongContentType: It is not UTF-8, too long, or does not say that it is JSON.
     """
-    body = await read_body(request, BODY_BYTES_MAX)
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/json":
+    body = await asked.body(BODY_BYTES_MAX)
+    content_type = asked.header(b"content-type") or ""
+    if content_type != _JSON and content_type.partition(";")[0].strip().lower() != _JSON:
         raise WrongContentType("wrong_content_type", "Send the body as application/json.")
     if not body.isascii():
         try:
@@ -81,7 +82,7 @@ def instrument_asked(body: bytes) -> InstrumentAsked | None:
     return selected[0] if len(selected) == 1 else None
 
 
-def decoded(decoder: msgspec.json.Decoder[Asked], body: bytes) -> Asked:
+def decoded(decoder: msgspec.json.Decoder[Body], body: bytes) -> Body:
     """
     A body as what it must be.
 
@@ -108,14 +109,14 @@ def _unreadable(error: Exception) -> Malformed:
     return Malformed("malformed_json", f"The body is not valid JSON: {error}.")
 
 
-def key_name(request: ShopRequest) -> str | None:
+def key_name(asked: Asked) -> str | None:
     """
     How a platform names its attempt, quoted (RFC 8941) or bare; None where it does not.
 
     Raises:
         Malformed: It cannot be a key.
     """
-    header = request.headers.get("idempotency-key")
+    header = asked.header(b"idempotency-key")
     if header is None:
         return None
     name = header[1:-1] if len(header) >= 2 and header[0] == header[-1] == '"' else header

@@ -8,9 +8,8 @@ from litestar import get
 from litestar.response import Response
 
 from evertill.payments.sandbox import DECLINES
-from evertill.ucp.desk import desk_of
 from evertill.ucp.discovery import BASE, HANDLER_ID, OWN_PLATFORM
-from evertill.ucp.document import OPERATIONS, fields, schemas
+from evertill.ucp.document import OPERATIONS, fields, openapi_document, schemas
 from evertill.ucp.wire import VERSION, InstrumentAsked
 from evertill.web.browser import ShopRequest, shop_of
 from evertill.web.rendering import page
@@ -21,7 +20,8 @@ _FOR_FIVE_MINUTES = {"Cache-Control": "public, max-age=300"}
 @get("/openapi/openapi.json")
 async def openapi_json(request: ShopRequest) -> Response[bytes]:
     """The document as JSON."""
-    return Response(desk_of(request).document, media_type="application/json", headers=_FOR_FIVE_MINUTES)
+    document = msgspec.json.encode(openapi_document(shop_of(request).settings))
+    return Response(document, media_type="application/json", headers=_FOR_FIVE_MINUTES)
 
 
 @get("/openapi")
@@ -37,16 +37,16 @@ async def openapi_page(request: ShopRequest) -> Response[str]:
     return await page(request, "ucp/api.html", context)
 
 
-@get("/ucp/handlers/sandbox")
+@get("/openapi/sandbox")
 async def sandbox_page(request: ShopRequest) -> Response[str]:
     """How to pay in the sandbox."""
     return await page(request, "ucp/sandbox.html", {"tokens": _TOKENS, "handler_id": HANDLER_ID})
 
 
-@get("/ucp/handlers/sandbox.json")
+@get("/openapi/sandbox.json")
 async def sandbox_schema(request: ShopRequest) -> Response[bytes]:
     """The JSON Schema of an instrument of the sandbox."""
-    address = f"{shop_of(request).settings.address}/ucp/handlers/sandbox.json"
+    address = f"{shop_of(request).settings.address}/openapi/sandbox.json"
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": address, **_instrument_schema()}
     return Response(msgspec.json.encode(schema), media_type="application/json", headers=_FOR_FIVE_MINUTES)
 

@@ -1,15 +1,17 @@
-"""What the API keeps between requests in one worker: whom it knows, and what it says every time."""
+"""The API's desk: whom a worker knows, what it says every time; and a call at it."""
+
+from dataclasses import dataclass
 
 import msgspec
 
 from evertill.settings import Settings
+from evertill.shop import Shop
 from evertill.signing import Signer
 from evertill.ucp.discovery import OWN_PLATFORM, business_profile, envelope, own_platform
-from evertill.ucp.document import openapi_document
-from evertill.ucp.platforms import Platforms
+from evertill.ucp.platforms import Agent, Platforms
 from evertill.ucp.signatures import SigningKey
 from evertill.ucp.wire import CHECKOUT, FULFILLMENT, ORDER, Envelope
-from evertill.web.browser import ShopRequest, shop_of
+from evertill.web.exchange import Asked
 
 # The platform the conformance checker poses as; it cannot be fetched without a network.
 _CHECKER = "https://spck.dev/agent"
@@ -28,7 +30,6 @@ class Desk:
         self.key = SigningKey(signer)
         self.profile = msgspec.json.encode(business_profile(settings, (self.key.public,)))
         self.own_platform = msgspec.json.encode(own_platform(settings))
-        self.document = msgspec.json.encode(openapi_document(settings))
         self.order_envelope = envelope(settings, (ORDER,), paying=False)
         self.nothing_in_common = envelope(settings, (), paying=False, status="error")
         self.no_checkout = envelope(settings, (CHECKOUT,), paying=False, status="error")
@@ -41,9 +42,11 @@ class Desk:
         return self._checkouts[(CHECKOUT, FULFILLMENT) if FULFILLMENT in capabilities else (CHECKOUT,)]
 
 
-def desk_of(request: ShopRequest) -> Desk:
-    """The worker's desk, set up at the first request."""
-    desk: Desk | None = request.app.state.get("ucp_desk")
-    if desk is None:
-        desk = request.app.state.ucp_desk = Desk(shop_of(request).settings, shop_of(request).signer)
-    return desk
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A platform's call: who calls, at which desk of which shop."""
+
+    asked: Asked
+    shop: Shop
+    desk: Desk
+    agent: Agent

@@ -93,7 +93,7 @@ def own_platform(settings: Settings) -> ProfileAnswer:
 
 def handlers(settings: Settings, *, described: bool) -> dict[str, tuple[Handler, ...]]:
     """How we are paid; described: with where that is documented."""
-    documented = f"{settings.address}/ucp/handlers/sandbox"
+    documented = f"{settings.address}/openapi/sandbox"
     handler = Handler(
         id=HANDLER_ID,
         version=VERSION,

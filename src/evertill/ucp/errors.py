@@ -1,15 +1,16 @@
 """UCP's shape of a protocol error, and the statuses only this protocol has."""
 
 import msgspec
-from litestar.response import Response
 
 from evertill.refusals import Refusal
+from evertill.web.exchange import Answer
+
+JSON = (b"content-type", b"application/json")
 
 
-def protocol_error(status: int, code: str, content: str) -> Response[bytes]:
+def protocol_error(status: int, code: str, content: str) -> Answer:
     """{code, content} with that status, as the REST binding has it."""
-    body = msgspec.json.encode({"code": code, "content": content})
-    return Response(body, status_code=status, media_type="application/json")
+    return Answer(status, msgspec.json.encode({"code": code, "content": content}), [JSON])
 
 
 def refused(status: int, code: str, sentence: str) -> Refusal:

@@ -9,18 +9,15 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
-from litestar import post
-from litestar.response import Response
 from msgspec import Meta
 
-from evertill.refusals import NotFound, Unavailable
+from evertill.refusals import Unavailable
 from evertill.settings import Settings
 from evertill.storage import Statements
 from evertill.ucp.asking import decoded, read_json
-from evertill.ucp.desk import desk_of
-from evertill.ucp.discovery import BASE
-from evertill.ucp.platforms import missing_profile
-from evertill.web.browser import ShopRequest, shop_of
+from evertill.ucp.desk import Call
+from evertill.ucp.errors import JSON
+from evertill.web.exchange import Answer
 
 sql = Statements.of(__package__)
 
@@ -42,25 +39,17 @@ _age = msgspec.json.Decoder(AgeAsked)
 _outage = msgspec.json.Decoder(OutageAsked)
 
 
-@post(f"{BASE}/testing/idempotency/age", status_code=200)
-async def age_key(request: ShopRequest) -> Response[bytes]:
+async def age_key(call: Call, _: str) -> Answer:
     """Make an attempt's name older than it is."""
-    _only_in_test_mode(request)
-    header = request.headers.get("ucp-agent")
-    if header is None:
-        raise missing_profile()
-    agent = await desk_of(request).platforms.agent_of(header)
-    asked = decoded(_age, await read_json(request))
-    await shop_of(request).desk.execute(sql["age_key"], agent.scope, asked.key, asked.hours)
+    asked = decoded(_age, await read_json(call.asked))
+    await call.shop.desk.execute(sql["age_key"], call.agent.scope, asked.key, asked.hours)
     return _done()
 
 
-@post(f"{BASE}/testing/idempotency/outage", status_code=200)
-async def outage(request: ShopRequest) -> Response[bytes]:
+async def outage(call: Call, _: str) -> Answer:
     """Begin or end an outage, for all workers of this data folder."""
-    _only_in_test_mode(request)
-    asked = decoded(_outage, await read_json(request))
-    flag = _flag(shop_of(request).settings)
+    asked = decoded(_outage, await read_json(call.asked))
+    flag = _flag(call.shop.settings)
     if asked.enabled:
         flag.touch()
     else:
@@ -81,17 +70,9 @@ def check_outage(settings: Settings) -> None:
         )
 
 
-def _only_in_test_mode(request: ShopRequest) -> None:
-    if not shop_of(request).settings.ucp_test_mode:
-        raise NotFound("not_found", "There is nothing at this address.")
-
-
 def _flag(settings: Settings) -> Path:
     return settings.data / "ucp-outage"
 
 
-def _done() -> Response[bytes]:
-    return Response(b'{"done":true}', status_code=200, media_type="application/json")
-
-
-routes = [age_key, outage]
+def _done() -> Answer:
+    return Answer(200, b'{"done":true}', [JSON])

@@ -12,9 +12,10 @@ from litestar.datastructures import Cookie, State
 from litestar.exceptions import InternalServerException
 from litestar.response.base import ASGIResponse, Response
 
-from evertill.refusals import Malformed, NotAllowed, TooLarge, WrongContentType
+from evertill.refusals import Malformed, NotAllowed, WrongContentType
 from evertill.shop import Shop
 from evertill.signing import new_token, token_hash
+from evertill.web.exchange import cut_off, too_large
 
 ShopRequest: TypeAlias = Request[Any, Any, State]
 
@@ -182,18 +183,14 @@ async def read_body(request: ShopRequest, bytes_max: int) -> bytes:
     """
     stated = request.headers.get("content-length", "")
     if stated.isdigit() and int(stated) > bytes_max:
-        raise _too_large(bytes_max)
+        raise too_large(bytes_max)
     try:
         body = await request.body()
     except InternalServerException as error:  # the framework's word for it; it is no fault of ours
-        raise Malformed("cut_off", "The request was cut off before its end. Nothing was changed.") from error
+        raise cut_off() from error
     if len(body) > bytes_max:
-        raise _too_large(bytes_max)
+        raise too_large(bytes_max)
     return body
-
-
-def _too_large(bytes_max: int) -> TooLarge:
-    return TooLarge("too_large", f"The request is too large: at most {bytes_max:,} bytes are read.")
 
 
 AnyResponse: TypeAlias = Response[Any] | ASGIResponse

@@ -1,4 +1,4 @@
-"""One way out: the one place that turns a refusal or a fault into HTTP."""
+"""One way out: the one place that turns a refusal or a fault into HTTP (for the API, ucp/door.py, in its own words)."""
 
 import logging
 import random
@@ -22,14 +22,12 @@ from evertill.refusals import (
     Unavailable,
     WrongContentType,
 )
-from evertill.ucp.errors import protocol_error
 from evertill.web.browser import ShopRequest, path_of
 from evertill.web.rendering import page, see_other
 
 log = logging.getLogger(__name__)
 
-# Where UCP speaks; everything below is answered in UCP's shape, /api in RFC 9457's, the rest in words.
-UCP_PATHS = ("/ucp/", "/.well-known/ucp")
+# What is answered in RFC 9457's shape whatever is asked for; the rest in words, to whoever does not ask for JSON.
 API_PATHS = ("/api/", "/openapi", "/healthz", "/metrics")
 
 _TITLES: dict[type[Refusal], str] = {
@@ -48,10 +46,8 @@ _TITLES: dict[type[Refusal], str] = {
 
 async def answer_refusal(request: ShopRequest, refusal: Refusal) -> Response[Any]:
     """A refusal in the language of whoever asked, with Retry-After (jittered) where waiting helps."""
-    if path_of(request).startswith(UCP_PATHS):
-        response: Response[Any] = protocol_error(refusal.status, refusal.code, refusal.sentence)
-    elif _wants_json(request):
-        response = Response(
+    if _wants_json(request):
+        response: Response[Any] = Response(
             {
                 "type": "about:blank",
                 "title": _TITLES.get(type(refusal), "Refused"),
@@ -74,9 +70,13 @@ async def answer_refusal(request: ShopRequest, refusal: Refusal) -> Response[Any
             status=refusal.status,
         )
     if refusal.retry_after_seconds is not None:
-        seconds = refusal.retry_after_seconds + random.randint(0, max(1, refusal.retry_after_seconds // 2))  # noqa: S311
-        response.headers["Retry-After"] = str(seconds)
+        response.headers["Retry-After"] = str(jittered(refusal.retry_after_seconds))
     return response
+
+
+def jittered(seconds: int) -> int:
+    """A Retry-After that does not bring everybody back in the same second."""
+    return seconds + random.randint(0, max(1, seconds // 2))  # noqa: S311 - no secret
 
 
 async def answer_http_exception(request: ShopRequest, error: HTTPException) -> Response[Any]:
@@ -109,19 +109,17 @@ async def answer_fault(request: Request[Any, Any, Any], error: Exception) -> Res
     # The route, not the path: a path may be the key to an order, or set somebody's password.
     route = request.scope.get("path_template") or "(none)"
     log.error("fault route=%s method=%s error=%r", route, request.method, error, exc_info=error)
-    sentence = (
-        "Something broke on our side. Your cart is safe, and nothing was charged that is not shown on an order. "
-        "If you were paying, press the button again: the same attempt is never carried out twice."
-    )
-    if path_of(request).startswith(UCP_PATHS):
-        return protocol_error(500, "internal_error", sentence)
     if _wants_json(request):
-        problem = {"type": "about:blank", "title": "Internal error", "status": 500, "detail": sentence, "code": "fault"}
+        problem = {"type": "about:blank", "title": "Internal error", "status": 500, "detail": FAULT, "code": "fault"}
         return Response(problem, status_code=500, media_type="application/problem+json")
     # No template that needs the database: it may be what broke.
-    return Response(_FAULT_PAGE.format(sentence=sentence), status_code=500, media_type=MediaType.HTML)
+    return Response(_FAULT_PAGE.format(sentence=FAULT), status_code=500, media_type=MediaType.HTML)
 
 
+FAULT = (
+    "Something broke on our side. Your cart is safe, and nothing was charged that is not shown on an order. "
+    "If you were paying, press the button again: the same attempt is never carried out twice."
+)
 _FAULT_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Something broke on our side</title>
 <link rel="stylesheet" href="/static/shop.css"><body class="plain"><main><h1>Something broke on our side</h1>

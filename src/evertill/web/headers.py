@@ -17,10 +17,15 @@ _HEADERS = [
 _HTTPS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
+def security_headers(*, https: bool) -> list[tuple[bytes, bytes]]:
+    """What every answer carries that does not say otherwise itself."""
+    always = [*_HEADERS, *([_HTTPS] if https else [])]
+    return [*always, (b"content-security-policy", _POLICY.encode()), (b"x-frame-options", b"DENY")]
+
+
 def with_security_headers(app: ASGIApp, *, https: bool) -> ASGIApp:
     """The application with its security headers on every HTTP answer."""
-    always = [*_HEADERS, *([_HTTPS] if https else [])]
-    pages = [*always, (b"content-security-policy", _POLICY.encode()), (b"x-frame-options", b"DENY")]
+    always = security_headers(https=https)
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -32,7 +37,7 @@ def with_security_headers(app: ASGIApp, *, https: bool) -> ASGIApp:
                 headers = list(message["headers"])
                 stated = {name.lower() for name, _ in headers}
                 # What an answer states itself counts: of two Referrer-Policies browsers would take the last.
-                message["headers"] = [*headers, *(header for header in pages if header[0] not in stated)]
+                message["headers"] = [*headers, *(header for header in always if header[0] not in stated)]
             await send(message)
 
         await app(scope, receive, send_with_headers)

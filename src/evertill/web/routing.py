@@ -1,4 +1,4 @@
-"""Every address of the shop, slice by slice."""
+"""Every address of the shop that the framework serves, slice by slice; those below /ucp/ are behind ucp/door.py."""
 
 from litestar.types import ControllerRouterHandler
 
@@ -9,7 +9,7 @@ from evertill.customers import routes as customers
 from evertill.ops import routes as ops
 from evertill.orders import routes as orders
 from evertill.staff import routes as staff
-from evertill.ucp import routes as ucp
+from evertill.ucp import browsing as ucp
 from evertill.web import assets, health
 
 

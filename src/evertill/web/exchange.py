@@ -1,0 +1,91 @@
+"""
+One request and its answer, without a framework between them and the server.
+
+For what is asked thousands of times a second (docs/decisions/0009): the API by which purchases are made. Pages and
+forms are the framework's.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from litestar.types import Receive, Send
+
+from evertill.refusals import Malformed, TooLarge
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Asked:
+    """A request: its line and headers at once, its body when it is wanted."""
+
+    __slots__ = ("_body", "_receive", "headers", "method", "path", "scope")
+
+    def __init__(self, scope: Mapping[str, Any], receive: Receive) -> None:
+        self.scope = scope
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])  # by lower-case name; of several, the last
+        self._receive = receive
+        self._body: bytes | None = None
+
+    def header(self, name: bytes) -> str | None:
+        """A header's value by its lower-case name."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    async def body(self, bytes_max: int) -> bytes:
+        """
+        The body, if it isn't too long; a stated length that is too long is refused unread.
+
+        Raises:
+            TooLarge: More than bytes_max.
+            Malformed: Whoever sent it hung up before its end.
+        """
+        if self._body is None:
+            self._body = await self._read(bytes_max)
+        return self._body
+
+    async def _read(self, bytes_max: int) -> bytes:
+        stated = self.headers.get(b"content-length", b"")
+        if stated.isdigit() and (len(stated) > 12 or int(stated) > bytes_max):
+            raise too_large(bytes_max)
+        read = b""
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise cut_off()
+            read += message["body"]  # type: ignore[typeddict-item]
+            if len(read) > bytes_max:
+                raise too_large(bytes_max)
+            if not message.get("more_body"):
+                return read
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What is sent back; its length is added when it is sent."""
+
+    status: int
+    body: bytes
+    headers: Headers
+
+    async def send(self, send: Send, always: Headers) -> None:
+        """Send it with its own headers, and those of `always` that it does not carry itself."""
+        own = {name for name, _ in self.headers}
+        headers = [
+            *self.headers,
+            *(header for header in always if header[0] not in own),
+            (b"content-length", b"%d" % len(self.body)),
+        ]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+def too_large(bytes_max: int) -> TooLarge:
+    """The refusal of a body longer than that."""
+    return TooLarge("too_large", f"The request is too large: at most {bytes_max:,} bytes are read.")
+
+
+def cut_off() -> Malformed:
+    """The answer to somebody who is most likely gone."""
+    return Malformed("cut_off", "The request was cut off before its end. Nothing was changed.")
