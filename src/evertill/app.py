@@ -165,6 +165,7 @@ async def open_shop(settings: Settings, signer: Signer, clock: Clock, stack: Asy
         desk=desk,
         till_pool=till_pool,
         console=console,
+        outside=outside,
         sessions=Sessions(till_pool, house=house, life=settings.session_life),
         checkout=Checkout(till=till, provider=provider, pool=till_pool, clock=clock),
         provider=provider,

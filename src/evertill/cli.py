@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import asyncpg
 import typer
@@ -243,8 +243,14 @@ def main() -> None:
         err.print(f"evertill: {error}", style="red", markup=False)
         sys.exit(2)
     except Refusal as refusal:
+        if isinstance(refusal.__cause__, OSError | asyncpg.PostgresError | asyncpg.InterfaceError):
+            _cannot_use_database(refusal.__cause__)
         err.print(f"evertill: {refusal.sentence}", style="red", markup=False)
         sys.exit(1)
     except (OSError, asyncpg.PostgresError) as error:
-        err.print(f"evertill: the database cannot be reached or used: {error}", style="red", markup=False)
-        sys.exit(3)
+        _cannot_use_database(error)
+
+
+def _cannot_use_database(error: BaseException) -> NoReturn:
+    err.print(f"evertill: the database cannot be reached or used: {error}", style="red", markup=False)
+    sys.exit(3)

@@ -24,11 +24,17 @@ class ShopFigures(Collector):
             asks.add_metric([each.name], each.asks_run)
             waiting.add_metric([each.name], each.waiting)
         connections = GaugeMetricFamily("evertill_pool_connections", "Open connections", labels=["pool", "state"])
-        for name, pool in (("browse", self._shop.browse), ("desk", self._shop.desk), ("console", self._shop.console)):
-            idle = pool.get_idle_size()
-            connections.add_metric([name, "idle"], idle)
-            connections.add_metric([name, "busy"], pool.get_size() - idle)
-        return [groups, asks, waiting, connections]
+        holds = CounterMetricFamily("evertill_connection_holds", "Connections held", labels=["pool", "caller"])
+        held = CounterMetricFamily("evertill_connection_held_seconds", "Time held", labels=["pool", "caller"])
+        waited = CounterMetricFamily("evertill_connection_waited_seconds", "Waited for one", labels=["pool", "caller"])
+        for pool in self._shop.pools:
+            connections.add_metric([pool.purpose, "idle"], pool.open - pool.busy)
+            connections.add_metric([pool.purpose, "busy"], pool.busy)
+            for caller, hold in list(pool.holds.items()):
+                holds.add_metric([pool.purpose, caller], hold.count)
+                held.add_metric([pool.purpose, caller], hold.held_s)
+                waited.add_metric([pool.purpose, caller], hold.waited_s)
+        return [groups, asks, waiting, connections, holds, held, waited]
 
 
 def figures_of(shop: Shop) -> CollectorRegistry:

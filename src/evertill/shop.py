@@ -24,6 +24,12 @@ class Shop:
     desk: Pool  # writing outside the till: carts, accounts
     till_pool: Pool  # checkout sessions and orders, nothing else
     console: Pool  # the operator console
+    outside: Pool  # the sandbox provider's own
     sessions: Sessions
     checkout: Checkout
     provider: Provider
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """All pools of this worker."""
+        return (self.browse, self.desk, self.till_pool, self.console, self.outside)

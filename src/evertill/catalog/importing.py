@@ -105,7 +105,7 @@ async def write_products(
     """Write products from any source in groups, each group in a transaction of its own."""
     report = ImportReport()
     async with AsyncExitStack() as stack:
-        if isinstance(connection, asyncpg.Pool):
+        if isinstance(connection, Pool):
             connection = await stack.enter_async_context(connection.acquire())
         await connection.execute(sql["make_staging"])
         for products, problems in _groups(incoming):

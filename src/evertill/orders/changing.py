@@ -23,7 +23,7 @@ from evertill.orders.finishing import carry_out_refund, finish_shipping, let_go
 from evertill.orders.following import announce
 from evertill.orders.model import OrderState
 from evertill.payments.model import AttemptState, Done, Ending, Failed, Provider, Unknown
-from evertill.refusals import Conflict, FieldProblem, Invalid, NotFound
+from evertill.refusals import Conflict, FieldProblem, Invalid, NotFound, Unavailable
 from evertill.resilience import PAYMENT
 from evertill.staff import record_action
 from evertill.storage import Connection, Pool, Statements
@@ -186,7 +186,7 @@ async def _or_later(finishing: Awaitable[Ending]) -> Ending:
     """The wish is on record: where the database cannot take the answer now, the finisher sees it through."""
     try:
         return await finishing
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Unavailable) as error:
         log.exception("answer_not_recorded error=%r", error)
         return Unknown("not_recorded")
 
