@@ -37,16 +37,17 @@ from evertill.payments.model import Ending
 from evertill.payments.reconcile import Reconciler, Settle
 from evertill.payments.sandbox import Sandbox
 from evertill.refusals import Refusal
-from evertill.resilience import PAYMENT
+from evertill.resilience import PAYMENT, Gate
 from evertill.settings import Settings
 from evertill.shop import Shop
 from evertill.signing import Signer, load_secret
 from evertill.storage import Pool, open_pool
 from evertill.ucp.door import Door
 from evertill.ucp.webhooks import Webhooks
+from evertill.web.admission import Admission
 from evertill.web.awaited import awaited
 from evertill.web.errors import answer_fault, answer_http_exception, answer_refusal
-from evertill.web.headers import with_security_headers
+from evertill.web.headers import security_headers, with_security_headers
 from evertill.web.heads import with_heads
 from evertill.web.proxies import behind_proxies
 from evertill.web.routing import routes
@@ -78,9 +79,10 @@ def _end_with_parent() -> None:
 
 def build(settings: Settings, signer: Signer, *, clock: Clock = utc_now) -> ASGIApp:
     """The application for these settings; the database must be there and migrated."""
+    gate = Gate()
     app = Litestar(
         route_handlers=routes(),
-        lifespan=[_open_shop(settings, signer, clock)],
+        lifespan=[_open_shop(settings, signer, clock, gate)],
         exception_handlers={
             Refusal: awaited(answer_refusal, answer_fault),
             HTTPException: awaited(answer_http_exception, answer_fault),
@@ -95,16 +97,17 @@ def build(settings: Settings, signer: Signer, *, clock: Clock = utc_now) -> ASGI
     )
     https = settings.address.startswith("https://")
     shop = Door(with_security_headers(app, https=https), app.state, https=https)
-    return behind_proxies(with_heads(shop), trusted=settings.proxies)
+    gated = Admission(with_heads(shop), gate, security_headers(https=https))
+    return behind_proxies(gated, trusted=settings.proxies)
 
 
 def _open_shop(
-    settings: Settings, signer: Signer, clock: Clock
+    settings: Settings, signer: Signer, clock: Clock, gate: Gate
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            shop = await open_shop(settings, signer, clock, stack)
+            shop = await open_shop(settings, signer, clock, stack, gate)
             app.state.shop = shop
             app.state.figures = figures_of(shop)
             stopping = asyncio.Event()
@@ -132,7 +135,9 @@ def _rarely_collect() -> None:
     gc.set_threshold(25_000, 20, 20)
 
 
-async def open_shop(settings: Settings, signer: Signer, clock: Clock, stack: AsyncExitStack) -> Shop:
+async def open_shop(
+    settings: Settings, signer: Signer, clock: Clock, stack: AsyncExitStack, gate: Gate | None = None
+) -> Shop:
     """Open everything a worker holds; it is closed with the stack."""
 
     async def pool(purpose: str, size: int, statement_ms: int, lock_ms: int) -> Pool:
@@ -169,6 +174,7 @@ async def open_shop(settings: Settings, signer: Signer, clock: Clock, stack: Asy
         sessions=Sessions(till_pool, house=house, life=settings.session_life),
         checkout=Checkout(till=till, provider=provider, pool=till_pool, clock=clock),
         provider=provider,
+        gate=gate or Gate(),
     )
 
 

@@ -34,7 +34,15 @@ class ShopFigures(Collector):
                 holds.add_metric([pool.purpose, caller], hold.count)
                 held.add_metric([pool.purpose, caller], hold.held_s)
                 waited.add_metric([pool.purpose, caller], hold.waited_s)
-        return [groups, asks, waiting, connections, holds, held, waited]
+        gate = self._shop.gate
+        limit = GaugeMetricFamily("evertill_limit", "Requests that may be under way", value=gate.limit.value)
+        under_way = GaugeMetricFamily("evertill_under_way", "Requests under way", value=gate.under_way)
+        admitted = CounterMetricFamily("evertill_admitted", "Requests let in", labels=["lane"])
+        refused = CounterMetricFamily("evertill_refused", "Requests told to come again", labels=["lane"])
+        for priority, lane in gate.lanes.items():
+            admitted.add_metric([priority.name.lower()], lane.admitted)
+            refused.add_metric([priority.name.lower()], lane.refused)
+        return [limit, under_way, admitted, refused, groups, asks, waiting, connections, holds, held, waited]
 
 
 def figures_of(shop: Shop) -> CollectorRegistry:

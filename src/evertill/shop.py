@@ -7,6 +7,7 @@ from evertill.checkout.compose import House
 from evertill.checkout.sessions import Sessions
 from evertill.clock import Clock
 from evertill.payments.model import Provider
+from evertill.resilience import Gate
 from evertill.settings import Settings
 from evertill.signing import Signer
 from evertill.storage import Pool
@@ -28,6 +29,7 @@ class Shop:
     sessions: Sessions
     checkout: Checkout
     provider: Provider
+    gate: Gate  # who is let in when too many come
 
     @property
     def pools(self) -> tuple[Pool, ...]:

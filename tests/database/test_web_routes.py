@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import lru_cache
 from importlib.resources import files
@@ -22,6 +22,7 @@ from evertill.app import build
 from evertill.clock import utc_now
 from evertill.ids import new_id
 from evertill.orders import order_link
+from evertill.resilience import LANES
 from evertill.settings import Settings
 from evertill.shop import Shop
 from evertill.signing import Signer, new_token, token_hash
@@ -417,6 +418,50 @@ async def test_every_refusal_has_the_shape_its_asker_reads(site: Site) -> None:
                 else:
                     assert answer.kind == "text/html", told
                     assert b"<h1" in answer.body, told
+
+
+async def test_whoever_is_not_let_in_is_told_in_their_own_words_when_to_come_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503, a time to come again, nothing done; a page keeps what was typed, but never a password."""
+    for priority, lane in LANES.items():
+        monkeypatch.setitem(LANES, priority, replace(lane, share=0.0))
+    page = {"accept": "text/html,*/*;q=0.8"}
+    typed = {"sku": "MUG", "quantity": "2", "note": '"><script>', "csrf": site.csrf}
+    form = {"content-type": "application/x-www-form-urlencoded", **page}
+    asked = [
+        ("GET", "/search?q=red+%22mug%22&sort=price", page, b""),
+        ("POST", "/cart/lines", form, urlencode(typed).encode()),
+        ("POST", "/cart/lines", form, b"\xff\xfe=%00"),
+        ("POST", "/cart/lines", form, b"a=" + b"x" * 70_000),
+        ("POST", "/account/sign-in", form, urlencode({"email": "ada@example.com", "password": "hunter2"}).encode()),
+        ("GET", "/cart", {"accept": "application/json"}, b""),
+        ("POST", "/ucp/v1/checkout-sessions", {}, b"{}"),
+        ("POST", "/ucp/v1/checkout-sessions/x/complete", {}, b"{}"),
+        ("GET", "/ops", page, b""),
+    ]
+    told = [await site.ask(method, target, headers=headers, body=body) for method, target, headers, body in asked]
+    for answer in told:
+        assert answer.status == 503
+        assert 1 <= int(answer.header("retry-after") or 0) <= 4
+        assert answer.header("x-content-type-options") == "nosniff"
+        assert answer.header("cache-control") == "no-store"
+    search, cart, unreadable, too_long, sign_in, problem, opening, completing, _ = told
+    assert b'http-equiv="refresh"' in search.body
+    assert b'name="q" value="red &quot;mug&quot;"' in search.body
+    assert b'name="quantity" value="2"' in cart.body
+    assert b"<script>" not in cart.body.replace(b"<script src", b"")
+    assert b'action="/cart/lines"' in cart.body
+    assert b"x" * 1_000 not in too_long.body
+    assert b"A moment, please" in unreadable.body
+    assert b"hunter2" not in sign_in.body
+    assert b'href="/account/sign-in"' in sign_in.body
+    assert problem.kind == "application/problem+json"
+    assert json.loads(problem.body)["type"].endswith("#temporary-reduced-capacity")
+    for api in (opening, completing):
+        assert set(json.loads(api.body)) == {"code", "content"}
+    assert (await site.ask("GET", "/healthz")).status == 200
+    assert (await site.ask("GET", "/static/shop.css")).status == 200
 
 
 async def test_every_answer_carries_what_keeps_browsers_safe(site: Site) -> None:

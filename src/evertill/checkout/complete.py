@@ -28,7 +28,7 @@ from evertill.orders.model import OrderState
 from evertill.payments.calls import authorise_within
 from evertill.payments.model import Provider
 from evertill.refusals import FieldProblem, Invalid, Unavailable
-from evertill.resilience import PAYMENT
+from evertill.resilience import PAYMENT, outside
 from evertill.storage import Pool, Statements
 
 sql = Statements.of(__package__)
@@ -87,7 +87,9 @@ class Checkout:
                 return await self._pay(answer)
 
     async def _pay(self, placed: Placed) -> Completion:
-        ending = await authorise_within(self.provider, placed.authorisation, seconds=PAYMENT.deadline.total_seconds())
+        with outside():
+            seconds = PAYMENT.deadline.total_seconds()
+            ending = await authorise_within(self.provider, placed.authorisation, seconds=seconds)
         now = self.clock()
         settled = await self.till.settle(
             Settling(placed.authorisation.attempt_id, ending, now, look_again_at=now + PAYMENT.first_retry)

@@ -22,6 +22,7 @@ from evertill.refusals import (
     Unavailable,
     WrongContentType,
 )
+from evertill.web.again import again_page
 from evertill.web.browser import ShopRequest, path_of
 from evertill.web.rendering import page, see_other
 
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 # What is answered in RFC 9457's shape whatever is asked for; the rest in words, to whoever does not ask for JSON.
 API_PATHS = ("/api/", "/openapi", "/healthz", "/metrics")
 
+_AGAIN_SECONDS = 5
 _TITLES: dict[type[Refusal], str] = {
     Malformed: "That could not be read",
     SignInNeeded: "Please sign in",
@@ -60,6 +62,8 @@ async def answer_refusal(request: ShopRequest, refusal: Refusal) -> Response[Any
             status_code=refusal.status,
             media_type="application/problem+json",
         )
+    elif isinstance(refusal, Unavailable):
+        response = await _answer_unavailable(request, refusal)
     elif "sign_in_at" in refusal.facts:  # a person at a door: the door is shown, not a page that speaks of it
         response = await see_other(request, str(refusal.facts["sign_in_at"]))
     else:
@@ -72,6 +76,19 @@ async def answer_refusal(request: ShopRequest, refusal: Refusal) -> Response[Any
     if refusal.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(jittered(refusal.retry_after_seconds))
     return response
+
+
+async def _answer_unavailable(request: ShopRequest, refusal: Unavailable) -> Response[Any]:
+    """A page that looks nothing up: the database may be what is not available."""
+    content_type = request.headers.get("content-type", "")
+    typed = b""
+    if request.method != "GET" and content_type.startswith("application/x-www-form-urlencoded"):
+        typed = await request.body()
+    text = again_page(
+        method=request.method, path=path_of(request), query=request.scope["query_string"], form=typed,
+        sentence=refusal.sentence, seconds=refusal.retry_after_seconds or _AGAIN_SECONDS,
+    )  # fmt: skip
+    return Response(text, media_type=MediaType.HTML, status_code=refusal.status)
 
 
 def jittered(seconds: int) -> int:

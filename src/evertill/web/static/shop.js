@@ -29,3 +29,7 @@ document.addEventListener("change", (event) => {
 // An order whose payment is still open looks again by itself.
 const open = document.querySelector("[data-look-again]");
 if (open) setTimeout(() => location.reload(), Number(open.dataset.lookAgain) * 1000);
+
+// What was not let in asks again by itself, with all that was typed.
+const again = document.querySelector("form[data-again]");
+if (again) setTimeout(() => again.requestSubmit(), Number(document.querySelector("[data-again-in]").dataset.againIn) * 1000);

@@ -1,0 +1,200 @@
+"""
+Who is let in: one lane per kind of work, each with its own bound, all under one limit that follows latency.
+
+    request ──► lane ──► room under the limit for this lane? ──► room in the lane? ──► under way ──► done
+                              │ no                                    │ no: wait, briefly and few
+                              └────────────► refused: early, cheap, with a time to come again ◄┘
+
+Lanes give way in order: the fuller the worker, the fewer lanes are let in, the least important refused first. A payment
+is refused last of all, and what is under way is never interrupted.
+"""
+
+import asyncio
+import enum
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from evertill.resilience.limit import Limit
+
+
+class Priority(enum.IntEnum):
+    """What is let in before what. The order is the promise: the till stays open."""
+
+    PAY = 0  # completing a checkout: the money and the units
+    CHECKOUT = 1  # opening and changing one; looking at one's order
+    CONSOLE = 2  # staff: they must see what is going on
+    CART = 3  # carts and accounts
+    BROWSE = 4  # looking around
+    BOT = 5  # crawlers
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """
+    The bounds of one kind of work.
+
+    Args:
+        share: How full the worker may be, of its limit, for this kind still to be let in.
+
+        running_max: So many at once; of pages, which keep the worker's only thread for a millisecond each, few.
+
+        waiting_max: So many may wait for one of them to end.
+
+        wait_seconds_max: And so long.
+    """
+
+    share: float
+    running_max: int
+    waiting_max: int = 0
+    wait_seconds_max: float = 0.0
+
+
+# Payments may go past the limit (each has a session that was let in before it), up to a bound of their own.
+LANES = {
+    Priority.PAY: Lane(share=2.0, running_max=2_000),
+    Priority.CHECKOUT: Lane(share=1.0, running_max=1_000),
+    Priority.CONSOLE: Lane(share=4.0, running_max=4, waiting_max=32, wait_seconds_max=5.0),
+    Priority.CART: Lane(share=0.9, running_max=12, waiting_max=100, wait_seconds_max=0.5),
+    Priority.BROWSE: Lane(share=0.8, running_max=6, waiting_max=64, wait_seconds_max=0.3),
+    Priority.BOT: Lane(share=0.3, running_max=1, waiting_max=4, wait_seconds_max=0.2),
+}
+
+
+@dataclass(slots=True)
+class LaneState:
+    """What goes on in one lane."""
+
+    running: int = 0
+    waiting: "deque[asyncio.Future[None]]" = field(default_factory=deque)
+    admitted: int = 0
+    refused: int = 0
+
+
+_here: ContextVar["Permit | None"] = ContextVar("permit", default=None)
+
+
+class Gate:
+    """The gate of one worker."""
+
+    def __init__(self, limit: Limit | None = None, *, clock: Callable[[], float] = perf_counter) -> None:
+        self.limit = limit or Limit()
+        self.lanes = {priority: LaneState() for priority in Priority}
+        self.under_way = 0
+        self.clock = clock
+
+    async def enter(self, priority: Priority, kind: str = "") -> "Permit | None":
+        """
+        Let a request in, or not.
+
+        Args:
+            kind: Requests that take alike, where their time tells how the worker does; "" where it does not.
+
+        Returns:
+            A permit, to be given back with `leave`; None: refused.
+        """
+        lane, state = LANES[priority], self.lanes[priority]
+        if self.under_way >= self.limit.value * lane.share:
+            state.refused += 1
+            return None
+        if state.running < lane.running_max:
+            state.running += 1
+        elif not await self._handed(lane, state):
+            state.refused += 1
+            return None
+        state.admitted += 1
+        self.under_way += 1
+        permit = Permit(self, priority, kind)
+        _here.set(permit)
+        return permit
+
+    async def _handed(self, lane: Lane, state: LaneState) -> bool:
+        """Wait for somebody's place in the lane, first come, first served; False: none came in time."""
+        if len(state.waiting) >= lane.waiting_max:
+            return False
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        state.waiting.append(place)
+        try:
+            async with asyncio.timeout(lane.wait_seconds_max):
+                await place
+        except TimeoutError:
+            return place.done() and not place.cancelled()  # handed over in the very moment of giving up
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self._hand_on(state)
+            raise
+        return True
+
+    def left(self, priority: Priority, *, stepped_out: bool) -> None:
+        """Somebody is gone."""
+        self.under_way -= not stepped_out
+        self._hand_on(self.lanes[priority])
+
+    def _hand_on(self, state: LaneState) -> None:
+        """A place in a lane is free: for the first who still waits, or for whoever comes."""
+        while state.waiting:
+            place = state.waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+                return
+        state.running -= 1
+
+
+class Permit:
+    """A request that was let in."""
+
+    __slots__ = ("_began", "_gate", "_kind", "_outside_s", "_over", "_priority", "_stepped_out")
+
+    def __init__(self, gate: Gate, priority: Priority, kind: str) -> None:
+        self._gate = gate
+        self._priority = priority
+        self._kind = kind
+        self._began = gate.clock()
+        self._outside_s = 0.0
+        self._stepped_out: float | None = None
+        self._over = False
+
+    def leave(self) -> None:
+        """It is over, one way or the other."""
+        gate, now = self._gate, self._gate.clock()
+        self._over = True
+        if self._kind and self._stepped_out is None:
+            seconds = now - self._began - self._outside_s
+            gate.limit.sample(self._kind, seconds, under_way=gate.under_way, now=now)
+        gate.left(self._priority, stepped_out=self._stepped_out is not None)
+        _here.set(None)
+
+    def step_out(self) -> None:
+        """
+        It waits for somebody outside: it takes nothing of ours, and its time says nothing of us.
+
+        What goes on after its asker hung up has left already, and is not counted twice.
+        """
+        if not self._over:
+            self._stepped_out = self._gate.clock()
+            self._gate.under_way -= 1
+
+    def step_in(self) -> None:
+        """It goes on. It is never refused here: what was begun is finished."""
+        if self._over or self._stepped_out is None:
+            return
+        self._outside_s += self._gate.clock() - self._stepped_out
+        self._stepped_out = None
+        self._gate.under_way += 1
+
+
+@contextmanager
+def outside() -> Iterator[None]:
+    """While somebody outside is waited for, the request that waits has stepped out of its gate."""
+    permit = _here.get()
+    if permit is None:
+        yield
+        return
+    permit.step_out()
+    try:
+        yield
+    finally:
+        permit.step_in()
