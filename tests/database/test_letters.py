@@ -12,11 +12,13 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from evertill.checkout.model import Want, Wish
+from evertill.checkout.sessions import Opening
 from evertill.notices import Sender, kept_letters
 from evertill.notices.outbox import enqueue
 from evertill.orders import order_link
 from evertill.shop import Shop
-from tests.buying import buy
+from tests.buying import ADA, buy, key, placing
 from tests.whole.running import free_port
 
 
@@ -80,6 +82,24 @@ async def test_a_confirmed_order_is_told_by_letter_once(shop: Shop, mailbox: Mai
         assert told in text
     await _sender(shop, mailbox.url, timedelta(days=1)).run_once()
     assert len(mailbox.postman.taken) == 1
+
+
+async def test_what_is_collected_is_not_said_to_travel(shop: Shop) -> None:
+    """Letters about an order without an address speak of collecting it, not of a parcel."""
+    wanted = Wish((Want("MUG", 1),), buyer=ADA, delivery="pickup")
+    session = await shop.sessions.open(Opening(key("open"), wanted, "web", "browser:ada", None, shop.clock()))
+    completion = await shop.checkout.complete(placing(session))
+    assert completion.state == "confirmed"  # type: ignore[union-attr]
+    await _sender(shop, None).run_once()
+    async with shop.desk.acquire() as connection:
+        facts = {"order_id": str(completion.order_id)}  # type: ignore[union-attr]
+        await enqueue(connection, kind="order_shipped", recipient="ada@example.com", facts=facts, now=shop.clock())
+    await _sender(shop, None).run_once()
+    bodies = [f"{letter.subject}\n{letter.body}" for letter in await kept_letters(shop.desk)]
+    assert len(bodies) == 2
+    assert any("taken when you collect your order" in body for body in bodies)
+    assert any("was handed over\nThank you for collecting" in body for body in bodies)
+    assert not any("parcel" in body or "on its way" in body for body in bodies)
 
 
 async def test_a_letter_is_tried_again_with_backoff_until_it_is_taken(shop: Shop, mailbox: Mailbox) -> None:
