@@ -104,16 +104,23 @@ def check_address(address: Address) -> tuple[Address, tuple[FieldProblem, ...]]:
 
 
 def _sentence(field: str, kind: str, address: Address) -> str:
-    name = _NAMES.get(field, field)
+    if field == "country":
+        if kind == "required":
+            return "Please tell us the country."
+        return "This is not a country we know. Use its two-letter code, such as GB."
+    name = _region_word(address.country) if field == "region" else _NAMES.get(field, field)
     if kind == "required":
         return f"Please tell us the {name}."
-    if field == "postcode":
-        examples = _postcode_examples(address.country)
-        like = f" It looks like {examples[0]}." if examples else ""
-        return f"This is not a postcode of {country_name(address.country)}.{like}"
-    if field == "country":
-        return "This is not a country we know. Use its two-letter code, such as GB."
-    return f"This is not a {name} of {country_name(address.country)}."
+    # The country's name stands apart: whether it wants an article, no list of countries tells.
+    sentence = f"This {name} does not fit the country, {country_name(address.country)}."
+    examples = _postcode_examples(address.country) if field == "postcode" else ()
+    return f"{sentence} One there looks like {examples[0]}." if examples else sentence
+
+
+@lru_cache(maxsize=256)
+def _region_word(country: str) -> str:
+    """What a country calls its regions: state, province, county."""
+    return str(get_validation_rules({"country_code": country}).country_area_type).replace("_", " ")
 
 
 @lru_cache(maxsize=256)

@@ -4,7 +4,15 @@ import pytest
 from playwright.async_api import expect
 
 from evertill.storage import Connection
-from tests.browser.people import PHONE, Doors, buy_button, expect_confirmed, go_to_pay, put_in_cart
+from tests.browser.people import (
+    PHONE,
+    Doors,
+    buy_button,
+    expect_confirmed,
+    fill_in_address,
+    go_to_pay,
+    put_in_cart,
+)
 from tests.conftest import stock_up
 
 pytestmark = pytest.mark.browser
@@ -105,3 +113,54 @@ async def test_an_impossible_quantity_is_said_beside_the_field(doors: Doors, tab
     await expect(in_cart).to_have_value(quantity)
     await page.goto("/cart")
     await expect(in_cart).to_have_value("2")
+
+
+@pytest.mark.parametrize("phone", ["abc", "12", "+", "ask my neighbour 12345"])
+async def test_a_telephone_number_that_cannot_be_is_said_beside_the_field(
+    doors: Doors, tables: Connection, phone: str
+) -> None:
+    """It can be left out; a courier who rings a wrong one waits. One that can be is kept with the order."""
+    sku = f"RING-{phone.encode().hex().upper()}"
+    await stock_up(tables, {sku: (1_000, 10)})
+    page = await doors.enter(javascript=False)
+    await put_in_cart(page, sku.lower())
+    await page.goto("/checkout")
+    await fill_in_address(page, email="ring@example.com")
+    field = page.get_by_label("Telephone")
+    await field.fill(phone)
+    await page.get_by_role("button", name="On to delivery").click()
+    await expect(field).to_have_attribute("aria-invalid", "true")
+    await expect(field).to_have_value(phone)
+    await field.fill("(020) 7946 0958 ext. 12")
+    await page.get_by_role("button", name="On to delivery").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("How would you like it?")
+
+
+async def test_a_way_to_pay_that_is_none_is_said_beside_the_cards(doors: Doors, tables: Connection) -> None:
+    """In a shopper's words: nobody here was asked for a token."""
+    await stock_up(tables, {"NO-WAY": (1_000, 10)})
+    page = await doors.enter()
+    await go_to_pay(page, "no-way", email="no-way@example.com")
+    await page.get_by_role("radio").evaluate_all("radios => radios.forEach(radio => { radio.value = '' })")
+    await buy_button(page).click()
+    await expect(page.get_by_role("alert")).to_contain_text("Please choose how to pay. Nothing was charged.")
+    await expect(page.get_by_role("group", name="How do you want to pay?")).to_contain_text("Please choose one")
+    await buy_button(page).click()
+    await expect_confirmed(page)
+
+
+async def test_a_search_that_finds_nothing_says_so(doors: Doors) -> None:
+    """In its first line, with ways on."""
+    page = await doors.enter(PHONE)
+    await page.goto("/search?q=zzqx")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Nothing found for “zzqx”")
+    await expect(page.locator("main").get_by_role("link").first).to_be_visible()
+
+
+@pytest.mark.parametrize(("link", "form"), [("reset", "forgotten"), ("finish", "sign-up")])
+async def test_a_link_that_is_over_leads_to_a_new_one(doors: Doors, link: str, form: str) -> None:
+    """Used or too old: the form that sends another one is a press away."""
+    page = await doors.enter()
+    await page.goto(f"/account/{link}/used-long-ago")
+    await page.get_by_role("link", name="Ask for a new link").click()
+    await page.wait_for_url(f"**/account/{form}")

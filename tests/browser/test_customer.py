@@ -69,6 +69,23 @@ async def test_the_carts_of_two_devices_become_one(doors: Doors, tables: Connect
         await expect(page.get_by_label("Quantity of Saucer")).to_have_value("2")
 
 
+async def test_a_guest_at_the_checkout_may_still_sign_in(doors: Doors, tables: Connection) -> None:
+    """The checkout shows the door, and the same checkout is behind it: the cart came along."""
+    await stock_up(tables, {"SPOON": (300, 50)})
+    other, page = await doors.enter(), await doors.enter(PHONE, javascript=False)
+    await sign_up(other, tables, email="edith@example.com", password="five loud brass bells")
+    await put_in_cart(page, "spoon", 2)
+    await page.get_by_role("link", name="Checkout").click()
+    await page.locator("main").get_by_role("link", name="Sign in").click()
+    await page.get_by_label("E-mail address").fill("edith@example.com")
+    await page.get_by_label("Password").fill("five loud brass bells")
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Where to?")
+    await expect(page.get_by_label("E-mail")).to_have_value("edith@example.com")
+    await expect(page.get_by_role("complementary")).to_contain_text("2 × Spoon")
+    await expect(page.locator("main").get_by_role("link", name="Sign in")).to_have_count(0)
+
+
 async def test_a_forgotten_password_is_replaced_by_letter(doors: Doors, tables: Connection) -> None:
     """The new one opens the account, the old one does not, and the other browser is signed out."""
     page, other = await doors.enter(), await doors.enter(PHONE)

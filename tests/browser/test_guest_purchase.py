@@ -13,6 +13,7 @@ from tests.browser.people import (
     buy_button,
     expect_confirmed,
     fill_in_address,
+    go_to_pay,
     letter,
     link_in,
     pay,
@@ -49,7 +50,9 @@ async def test_a_guest_buys(doors: Doors, tables: Connection, viewport: Viewport
     await page.get_by_role("button", name="On to delivery").click()
     postcode = page.get_by_label("Postcode")
     await expect(postcode).to_have_attribute("aria-invalid", "true")
-    await expect(postcode).to_have_accessible_description(re.compile("This is not a postcode of United Kingdom"))
+    await expect(postcode).to_have_accessible_description(
+        re.compile("does not fit the country, United Kingdom. One there looks like")
+    )
     await expect(postcode).to_have_value("99999")
     await expect(page.get_by_label("E-mail")).to_have_value(email)
     await expect(page.get_by_label("Full name")).to_have_value("Ada Byron")
@@ -75,6 +78,48 @@ async def test_a_guest_buys(doors: Doors, tables: Connection, viewport: Viewport
     assert await expect_confirmed(page) == number
     states = await tables.fetch("SELECT state FROM orders WHERE email = $1 ORDER BY id", email)
     assert [row["state"] for row in states] == ["declined", "confirmed"]
+
+
+async def test_the_way_to_pay_stays_chosen(doors: Doors, tables: Connection) -> None:
+    """A page that comes back, since the card or the price was not right, keeps the card that was chosen."""
+    await stock_up(tables, {"CHOSEN": (1_000, 10)})
+    page = await doors.enter(javascript=False)
+    await go_to_pay(page, "chosen", email="chosen@example.com")
+    await pay(page, "Test card that has expired")
+    await expect(page.get_by_role("alert")).to_contain_text("expired")
+    await expect(page.get_by_role("radio", name="Test card that has expired")).to_be_checked()
+    await tables.execute("UPDATE variant SET price_minor = 900 WHERE sku = 'CHOSEN'")
+    await pay(page, "Test card of a slow bank")
+    await expect(page.get_by_role("alert")).to_contain_text("has changed")
+    await expect(page.get_by_role("radio", name="Test card of a slow bank")).to_be_checked()
+    await buy_button(page).click()
+    await expect_confirmed(page)
+
+
+async def test_what_is_bought_stands_above_the_button_that_buys(doors: Doors, tables: Connection) -> None:
+    """On a phone, too: nobody presses it before having passed the lines and the total."""
+    await stock_up(tables, {"ABOVE": (1_000, 10)})
+    page = await doors.enter(PHONE)
+    await go_to_pay(page, "above", email="above@example.com")
+    summary = await page.get_by_role("complementary", name="Your order").bounding_box()
+    button = await buy_button(page).bounding_box()
+    assert summary is not None
+    assert button is not None
+    assert summary["y"] + summary["height"] <= button["y"]
+
+
+async def test_what_is_collected_goes_to_no_address(doors: Doors, tables: Connection) -> None:
+    """Before paying, the page says who collects it, not where it would have gone."""
+    await stock_up(tables, {"COLLECTED": (1_000, 10)})
+    page = await doors.enter()
+    await go_to_pay(page, "collected", email="collected@example.com")
+    await page.get_by_role("link", name="Change the delivery").click()
+    await expect(page.get_by_role("group", name="To London, United Kingdom")).to_be_visible()
+    await page.get_by_role("radio", name="Collect from the shop").check()
+    await page.get_by_role("button", name="On to payment").click()
+    panel = page.get_by_role("region", name="Collected by")
+    await expect(panel).to_contain_text("Ada Byron")
+    await expect(panel).not_to_contain_text("St James")
 
 
 async def test_a_keyboard_is_enough(doors: Doors, tables: Connection) -> None:

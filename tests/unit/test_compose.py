@@ -69,6 +69,29 @@ def test_an_address_that_cannot_be_is_named_field_by_field(address: Address, fie
     assert (status is SessionStatus.READY) == (not fields)
 
 
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        (Address("US", "Ada", "1 Main St", "Springfield", "", "62701"), "Please tell us the state."),
+        (Address("CA", "Ada", "1 Main St", "Ottawa", "", "K1A 0B1"), "Please tell us the province."),
+        (
+            Address("US", "Ada", "1 Main St", "Springfield", "Nowhere", "62701"),
+            "This state does not fit the country, United States.",
+        ),
+        (
+            Address("GB", "Ada", "1 High St", "London", "", "99999"),
+            "This postcode does not fit the country, United Kingdom. One there looks like EC1Y 8SY.",
+        ),
+        (Address("", "Ada", "1 High St", "London", "", "SW1Y 4JH"), "Please tell us the country."),
+    ],
+)
+def test_what_is_wrong_with_an_address_is_said_in_the_words_of_its_country(address: Address, sentence: str) -> None:
+    """A state is not called a region, and no country's name lacks its article."""
+    asked = Wish((Want("MUG", 1),), buyer=Buyer("ada@example.com"), address=address, delivery="std")
+    terms, _ = compose(asked, OFFERS, HOUSE)
+    assert [remark.sentence for remark in terms.remarks] == [sentence]
+
+
 def test_an_address_is_made_tidy() -> None:
     """The postcode in the country's own form; the city as it was written."""
     terms, _ = compose(wish(("MUG", 1)), OFFERS, HOUSE)

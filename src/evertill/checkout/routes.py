@@ -37,6 +37,10 @@ from evertill.web.rendering import page, see_other
 
 _SEAL = "checkout-session"
 _KEY = re.compile(r"[0-9a-f-]{36}")
+_PHONE_CHARACTERS = 40
+_PHONE = re.compile(
+    r"(?=(?:\D*[0-9]){5})[0-9+(][0-9 ().+/-]*(?:(?:x|ext\.?) ?[0-9]+)?", re.IGNORECASE
+)  # for a courier to dial
 
 # What the form calls its fields, and what a remark calls them; in the order of the page.
 _ADDRESS_FIELDS = ("email", "country", "name", "street", "street2", "city", "postcode", "region", "phone")
@@ -75,7 +79,7 @@ async def open_session(request: ShopRequest) -> Response[str] | Redirect:
         )
     except Invalid as refusal:
         return await _address_page(request, form, action="/checkout", problems=refusal.fields, refusal=refusal)
-    problems = _address_problems(session)
+    problems = _address_problems(session, form)
     if problems:
         return await _address_page(request, form, action=_path(shop, session), problems=problems)
     return await see_other(request, _path(shop, session, "delivery"))
@@ -99,7 +103,7 @@ async def change_address(request: ShopRequest, sealed: FromPath[str]) -> Respons
         return elsewhere
     wish = msgspec.structs.replace(session.terms.wish, buyer=_buyer(form), address=_address(form))
     session = await _revise(request, session, wish, form)
-    problems = _address_problems(session)
+    problems = _address_problems(session, form)
     if problems:
         action = _path(shop_of(request), session)
         return await _address_page(request, form, action=action, problems=problems, session=session)
@@ -148,25 +152,34 @@ async def pay(request: ShopRequest, sealed: FromPath[str]) -> Response[str] | Re
     form = await read_form(request)
     shop, visitor = shop_of(request), await visitor_of(request)
     session = await _session(request, sealed)
-    total = form.get("total_minor", "")
+    total, method = form.get("total_minor", ""), form.get("method", "")
     placing = Placing(
         key=_key(visitor, form, "complete", sealed),
         session_id=session.id,
         owner=visitor.owner,
-        method=form.get("method", ""),
+        method=method,
         total_minor=int(total) if total.isascii() and total.isdigit() and len(total) < 16 else -1,
         now=shop.clock(),
     )
     try:
         answer = await shop.checkout.complete(placing)
     except Invalid as refusal:
-        return await _pay_page(request, session, refusal=refusal)
+        return await _pay_page(request, session, refusal=_beside_the_cards(refusal), method=method)
     if isinstance(answer, NotPlaced):
-        return await _pay_page(request, answer.session, refusal=Invalid(answer.code, answer.sentence))
+        refused = Invalid(answer.code, answer.sentence)
+        return await _pay_page(request, answer.session, refusal=refused, method=method)
     if answer.state == OrderState.DECLINED:
-        return await _pay_page(request, answer.session, refusal=_declined(answer.reason))
+        return await _pay_page(request, answer.session, refusal=_declined(answer.reason), method=method)
     await _empty_cart(request, answer.session)
     return await see_other(request, order_link(shop.signer, answer.order_id))
+
+
+def _beside_the_cards(refusal: Invalid) -> Invalid:
+    """A refusal of the way to pay, in the words of a page that asks nobody for a token."""
+    if not any(field.field == "payment" for field in refusal.fields):
+        return refusal
+    problem = FieldProblem("method", "Please choose one of these.")
+    return Invalid(refusal.code, "Please choose how to pay. Nothing was charged.", fields=(problem,))
 
 
 def _declined(reason: str | None) -> Refusal:
@@ -250,7 +263,7 @@ def _buyer(form: Mapping[str, str]) -> Buyer:
     first, _, last = form.get("name", "").rpartition(" ")
     return Buyer(
         email=form.get("email", ""), first_name=first or last, last_name=last if first else "",
-        phone=form.get("phone", "")[:40],
+        phone=form.get("phone", "")[:_PHONE_CHARACTERS],
     )  # fmt: skip
 
 
@@ -275,13 +288,17 @@ def _filled(session: Session) -> dict[str, str]:
     return filled
 
 
-def _address_problems(session: Session) -> tuple[FieldProblem, ...]:
+def _address_problems(session: Session, form: Mapping[str, str]) -> tuple[FieldProblem, ...]:
     """What is wrong with buyer and address, in the order in which the form asks for it."""
     problems = [
         FieldProblem(remark.field.rpartition(".")[2], remark.sentence)
         for remark in session.terms.remarks
         if remark.severity is Severity.ERROR and remark.field.startswith(("address", "buyer"))
     ]
+    phone = form.get("phone", "")
+    if phone and (len(phone) > _PHONE_CHARACTERS or not _PHONE.fullmatch(phone)):
+        sentence = "This does not look like a telephone number. It has the form +44 20 7946 0958; it can be left out."
+        problems.append(FieldProblem("phone", sentence))
     place = {name: number for number, name in enumerate(_ADDRESS_FIELDS)}
     return tuple(sorted(problems, key=lambda problem: place.get(problem.field, len(place))))
 
@@ -324,16 +341,23 @@ async def _delivery_page(
         "attempt": str(new_id()),
         "prices": prices,
         "now_chosen": session.terms.wish.delivery or session.terms.choices[0].code,
-        "country": country_name(
-            session.terms.wish.address.country if session.terms.wish.address else "", shop.settings.locale
-        ),
+        "place": _place(session.terms.wish.address, shop.settings.locale),
         "problems": tuple(problems),
         "steps": _STEPS,
     }
     return await page(request, "checkout/delivery.html", context, status=422 if problems else 200)
 
 
-async def _pay_page(request: ShopRequest, session: Session, *, refusal: Refusal | None = None) -> Response[str]:
+def _place(address: Address | None, locale: str) -> str:
+    """Where it goes, in a few words: the town before the country, which so needs no article."""
+    if address is None:
+        return "you"
+    return ", ".join(part for part in (address.city, country_name(address.country, locale)) if part)
+
+
+async def _pay_page(
+    request: ShopRequest, session: Session, *, refusal: Refusal | None = None, method: str = ""
+) -> Response[str]:
     shop = shop_of(request)
     address = session.terms.wish.address
     context = {
@@ -343,6 +367,7 @@ async def _pay_page(request: ShopRequest, session: Session, *, refusal: Refusal 
         "choice": chosen(session.terms),
         "country": country_name(address.country, shop.settings.locale) if address else "",
         "methods": _METHODS,
+        "method": method if method in _SAID else _METHODS[0][0],
         "refusal": refusal,
         "can_pay": session.status is SessionStatus.READY,
         "steps": _STEPS,
