@@ -70,3 +70,33 @@ async def test_of_two_buyers_of_the_last_one_one_gets_it(doors: Doors, tables: C
     await buy_button(slow).click()
     await expect(slow.get_by_role("alert").first).to_contain_text("sold out")
     assert await tables.fetchval("SELECT on_hand - claimed - sold FROM stock WHERE sku = 'LAST-ONE'") == 0
+
+
+async def test_all_that_changed_is_said_at_once(doors: Doors, tables: Connection) -> None:
+    """One line sold out, one cut, one left: each is named before the smaller order may be bought."""
+    await stock_up(tables, {"ALL-OUT": (1_000, 9), "ALL-CUT": (2_000, 9), "ALL-LEFT": (3_000, 9)})
+    page = await doors.enter(PHONE, javascript=False)
+    await put_in_cart(page, "all-out")
+    await put_in_cart(page, "all-cut", 3)
+    await go_to_pay(page, "all-left", email="all@example.com")
+    await tables.execute("UPDATE stock SET on_hand = 0 WHERE sku = 'ALL-OUT'")
+    await tables.execute("UPDATE stock SET on_hand = 2 WHERE sku = 'ALL-CUT'")
+    await buy_button(page).click()
+    told = page.get_by_role("alert").filter(has_text="What is different now")
+    await expect(told).to_contain_text("All-Out is sold out.")
+    await expect(told).to_contain_text("Only 2 of All-Cut left: the quantity was changed from 3.")
+    await expect(page.get_by_text("This cannot be bought")).to_have_count(0)
+    await buy_button(page).click()
+    await expect_confirmed(page)
+
+
+async def test_an_order_of_which_nothing_is_left_shows_no_total(doors: Doors, tables: Connection) -> None:
+    """No delivery to pay for of nothing; what is gone is named once, and the cart is a press away."""
+    await stock_up(tables, {"NOTHING-LEFT": (1_000, 1)})
+    page = await doors.enter(PHONE)
+    await go_to_pay(page, "nothing-left", email="nothing-left@example.com")
+    await tables.execute("UPDATE stock SET on_hand = 0 WHERE sku = 'NOTHING-LEFT'")
+    await buy_button(page).click()
+    await expect(page.get_by_text("This cannot be bought as it stands")).to_have_count(1)
+    await expect(page.get_by_role("complementary", name="Your order")).to_contain_text("Nothing of it can be bought")
+    await expect(page.get_by_role("complementary", name="Your order")).not_to_contain_text("£")

@@ -7,7 +7,17 @@ import pytest
 from playwright.async_api import Page, expect
 
 from evertill.storage import Connection
-from tests.browser.people import PHONE, Doors, buy_button, enter_console, expect_confirmed, go_to_pay, hire, letter
+from tests.browser.people import (
+    PHONE,
+    Doors,
+    buy_button,
+    enter_console,
+    expect_confirmed,
+    go_to_pay,
+    hire,
+    letter,
+    link_in,
+)
 from tests.conftest import stock_up
 
 pytestmark = pytest.mark.browser
@@ -108,7 +118,10 @@ async def test_an_operator_cancels_with_a_reason(doors: Doors, tables: Connectio
     await page.get_by_role("button", name="Cancel the order").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("cancelled")
     await _wait_for_payment(tables, number, "voided")
-    assert "It broke in our hands" in await letter(tables, to="cancelled@example.com", subject=f"{number}.*cancelled")
+    body = await letter(tables, to="cancelled@example.com", subject=f"{number}.*cancelled")
+    assert "It broke in our hands" in body
+    await page.goto(link_in(body))
+    await expect(page.get_by_text("Why: It broke in our hands. The reserved money is let go")).to_be_visible()
     row = await tables.fetchrow("SELECT on_hand, claimed, sold FROM stock WHERE sku = 'CANCELLED'")
     assert row is not None
     assert tuple(row) == (10, 0, 0)

@@ -109,7 +109,7 @@ def _lines(wish: Wish, offers: Mapping[str, Offered]) -> tuple[list[Line], list[
         offer = offers.get(want.sku)
         where = f"wants.{position}"
         if offer is None:
-            remarks.append(Remark(Severity.WARNING, "item_unavailable", f"{want.sku} is not sold here.", where))
+            remarks.append(Remark(Severity.WARNING, "item_unavailable", f"Article {want.sku} is not sold here.", where))
             continue
         quantity = min(want.quantity, left[want.sku])
         if quantity <= 0:
