@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from evertill.storage import Connection
 from tests.browser.people import PHONE, Doors, buy_button, expect_confirmed, go_to_pay, order_number
@@ -82,3 +82,16 @@ async def test_the_back_button_leads_to_the_order(doors: Doors, tables: Connecti
         await page.go_back()
         assert await order_number(page) == number
     assert await _orders_of(tables, email) == ["confirmed"]
+
+
+async def test_a_slow_bank_is_spoken_of(doors: Doors, tables: Connection) -> None:
+    """While the answer is awaited the page says why it takes a moment; before, it says nothing of the kind."""
+    await stock_up(tables, {"AWAITED": (1_000, 10)})
+    page = await doors.enter(PHONE)
+    await go_to_pay(page, "awaited", email="awaited@example.com")
+    asking = page.get_by_text("We are asking the bank")
+    await expect(asking).to_be_hidden()
+    await page.evaluate("addEventListener('submit', event => event.preventDefault())")  # the answer is long in coming
+    await buy_button(page).click()
+    await expect(asking).to_be_visible()
+    await expect(asking).to_have_role("status")
