@@ -164,3 +164,14 @@ async def test_a_link_that_is_over_leads_to_a_new_one(doors: Doors, link: str, f
     await page.goto(f"/account/{link}/used-long-ago")
     await page.get_by_role("link", name="Ask for a new link").click()
     await page.wait_for_url(f"**/account/{form}")
+
+
+async def test_from_beyond_a_shelf_the_way_back_leads_onto_it(doors: Doors, tables: Connection) -> None:
+    """Back from a page that is not there is the last page that is, not another empty one."""
+    slug = await tables.fetchval("SELECT category FROM product GROUP BY category ORDER BY count(*) DESC LIMIT 1")
+    page = await doors.enter(PHONE)
+    await page.goto(f"/categories/{slug}?page=400")
+    await expect(page.locator(".card")).to_have_count(0)
+    await page.get_by_role("link", name="Back", exact=True).click()
+    await expect(page.locator(".card").first).to_be_visible()
+    await expect(page.get_by_role("link", name="Next")).to_have_count(0)
