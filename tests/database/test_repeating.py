@@ -9,6 +9,7 @@ from evertill.checkout.model import Completion, SessionStatus
 from evertill.checkout.placing import NotPlaced
 from evertill.checkout.sessions import Opening, Revision, get_session
 from evertill.idempotency import Key, fingerprint_of
+from evertill.orders import view
 from evertill.refusals import Conflict, Invalid, NotFound
 from evertill.shop import Shop
 from tests.buying import books, key, open_session, placing, wish
@@ -159,6 +160,47 @@ async def test_a_product_taken_off_sale_is_not_sold(shop: Shop) -> None:
     assert isinstance(answer, NotPlaced)
     assert "Mug" in answer.sentence
     assert [line.sku for line in answer.session.terms.lines] == ["TEA"]
+
+
+async def test_a_price_is_said_also_where_something_else_is_no_longer_sold(shop: Shop) -> None:
+    """Of two changes neither hides the other: nobody pays more without having been told."""
+    session = await open_session(shop, ("MUG", 1), ("TEA", 1))
+    await shop.desk.execute("UPDATE variant SET price_minor = 1300 WHERE sku = 'MUG'")
+    await shop.desk.execute("UPDATE product SET status = 'archived' WHERE handle = 'tea'")
+    answer = await shop.checkout.complete(placing(session))
+    assert isinstance(answer, NotPlaced)
+    assert "No longer sold: Tea." in answer.sentence
+    assert "Mug was £12.50 and is now £13.00" in answer.sentence
+
+
+async def test_what_was_sold_out_is_offered_again_when_units_come_back(shop: Shop) -> None:
+    """Terms are worked out from what was wanted, not from what was left of it the time before."""
+    session = await open_session(shop, ("MUG", 1), ("TEA", 1))
+    await shop.desk.execute("UPDATE stock SET on_hand = 0 WHERE sku = 'TEA'")
+    answer = await shop.checkout.complete(placing(session))
+    assert isinstance(answer, NotPlaced)
+    assert [line.sku for line in answer.session.terms.lines] == ["MUG"]
+    await shop.desk.execute("UPDATE stock SET on_hand = 0 WHERE sku = 'MUG'")
+    answer = await shop.checkout.complete(placing(answer.session))
+    assert isinstance(answer, NotPlaced)
+    assert {remark.sentence for remark in answer.session.terms.remarks if remark.code == "out_of_stock"} >= {
+        "Mug is sold out.",
+        "Tea is sold out.",
+    }
+    session = await open_session(shop, ("LAST", 1), ("GONE", 1))
+    await shop.desk.execute("UPDATE stock SET on_hand = 5 WHERE sku = 'GONE'")
+    await shop.desk.execute("UPDATE variant SET price_minor = 9999 WHERE sku = 'LAST'")
+    answer = await shop.checkout.complete(placing(session))
+    assert isinstance(answer, NotPlaced)
+    assert [line.sku for line in answer.session.terms.lines] == ["LAST", "GONE"]
+
+
+async def test_what_is_collected_is_sent_nowhere(shop: Shop) -> None:
+    """An order that is collected keeps no address, also where one was given before."""
+    opening = Opening(key("open"), wish(("MUG", 1), delivery="pickup"), "web", OWNER, None, shop.clock())
+    paid = await shop.checkout.complete(placing(await shop.sessions.open(opening)))
+    assert isinstance(paid, Completion)
+    assert (await view(shop.desk, order_id=paid.order_id)).details.address is None
 
 
 @pytest.mark.parametrize("method", ["", "4242424242424242", "4242 4242 4242 4242", "x" * 256, "tok\x00"])

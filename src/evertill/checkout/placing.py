@@ -11,7 +11,7 @@ from evertill import stock
 from evertill.checkout.compose import House, Offered, chosen, compose
 from evertill.checkout.model import Line, Remark, Session, SessionStatus, Severity, Terms
 from evertill.checkout.records import encode, session_of
-from evertill.checkout.sessions import no_such_session, not_changeable
+from evertill.checkout.sessions import no_such_session, not_changeable, title_of
 from evertill.checkout.settling import AttemptLocked
 from evertill.idempotency import Key, Recorded, check_same
 from evertill.ids import id_at, new_order_number
@@ -77,6 +77,7 @@ class Shelf(msgspec.Struct, frozen=True):
     free: int
     unit_price_minor: int
     on_sale: bool
+    title: str
 
 
 class Group:
@@ -174,11 +175,10 @@ class Group:
         sentence: str,
     ) -> NotPlaced:
         """The terms no longer hold: offer what can still be had of them, and say so. Nothing is taken."""
-        titles = {line.sku: line.title for line in session.terms.lines}
         offers = {
-            want.sku: Offered(titles[want.sku], shelf.unit_price_minor, max(free.get(want.sku, 0), 0))
+            want.sku: Offered(shelf.title, shelf.unit_price_minor, max(free.get(want.sku, 0), 0))
             for want in session.terms.wish.wants
-            if want.sku in titles and (shelf := shelves.get(want.sku)) is not None and shelf.on_sale
+            if (shelf := shelves.get(want.sku)) is not None and shelf.on_sale
         }
         terms, status = compose(session.terms.wish, offers, self._house, agent=session.terms.agent)
         terms = msgspec.structs.replace(terms, remarks=(Remark(Severity.WARNING, code, sentence), *terms.remarks))
@@ -239,7 +239,10 @@ def _details(session: Session) -> Details:
     assert choice is not None
     wish = session.terms.wish
     return Details(
-        buyer=wish.buyer or _NOBODY, address=wish.address, delivery_title=choice.title, delivery_promise=choice.promise
+        buyer=wish.buyer or _NOBODY,
+        address=None if choice.pickup else wish.address,
+        delivery_title=choice.title,
+        delivery_promise=choice.promise,
     )
 
 
@@ -266,16 +269,17 @@ def _incomplete(terms: Terms) -> Invalid:
 
 
 def _changed_sentence(changed: Sequence[Line], shelves: Mapping[str, Shelf], house: House) -> str:
+    """All that changed is said: what is said of one line must not hide what became of another."""
     gone = [line.title for line in changed if (shelf := shelves.get(line.sku)) is None or not shelf.on_sale]
-    if gone:
-        return f"No longer sold: {', '.join(gone)}. Nothing was charged. Please look at the order again."
     prices = [
         f"{line.title} was {format_money(line.unit_price_minor, house.currency, house.locale)} and is now "
         f"{format_money(shelves[line.sku].unit_price_minor, house.currency, house.locale)}"
         for line in changed
+        if line.title not in gone
     ]
-    told = "; ".join(prices)
-    return f"A price has changed since you saw it: {told}. Nothing was charged. Please look at the total again."
+    said = [f"No longer sold: {', '.join(gone)}."] if gone else []
+    said += [f"A price has changed since you saw it: {'; '.join(prices)}."] if prices else []
+    return " ".join([*said, "Nothing was charged. Please look at the order again."])
 
 
 def _short_sentence(lines: Sequence[Line], shortage: stock.Shortage) -> str:
@@ -336,4 +340,7 @@ async def lock_stock(
         return {}  # settling alone: the statement that moves the units locks them in the same order
     skus |= {sku for attempt in attempts.values() for sku, _ in attempt.units}
     rows = await connection.fetch(stock_sql["lock_stock"], list(skus))
-    return {row["sku"]: Shelf(row["free"], row["price_minor"], row["on_sale"]) for row in rows}
+    return {
+        row["sku"]: Shelf(row["free"], row["price_minor"], row["on_sale"], title_of(row["title"], row["option_values"]))
+        for row in rows
+    }

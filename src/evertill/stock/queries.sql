@@ -1,7 +1,7 @@
 -- lock_stock --
 -- Free units and price of the group's SKUs; stock rows locked in SKU order, so two groups cannot deadlock.
   SELECT stock.sku, stock.on_hand - stock.claimed - stock.sold AS free, variant.price_minor,
-         product.status = 'active' AS on_sale
+         product.status = 'active' AS on_sale, product.title, variant.option_values
     FROM stock
     JOIN variant ON variant.sku = stock.sku
     JOIN product ON product.id = variant.product_id

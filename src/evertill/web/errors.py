@@ -52,7 +52,7 @@ async def answer_refusal(request: ShopRequest, refusal: Refusal) -> Response[Any
         response: Response[Any] = Response(
             {
                 "type": "about:blank",
-                "title": _TITLES.get(type(refusal), "Refused"),
+                "title": _title(refusal),
                 "status": refusal.status,
                 "detail": refusal.sentence,
                 "code": refusal.code,
@@ -70,12 +70,16 @@ async def answer_refusal(request: ShopRequest, refusal: Refusal) -> Response[Any
         response = await page(
             request,
             "ops/refusal.html" if path_of(request).startswith("/ops/") else "web/refusal.html",
-            {"title": _TITLES.get(type(refusal), "Refused"), "refusal": refusal, "staff": request.state.get("staff")},
+            {"title": _title(refusal), "refusal": refusal, "staff": request.state.get("staff")},
             status=refusal.status,
         )
     if refusal.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(jittered(refusal.retry_after_seconds))
     return response
+
+
+def _title(refusal: Refusal) -> str:
+    return "Not that way" if refusal.status == 405 else _TITLES.get(type(refusal), "Refused")
 
 
 async def _answer_unavailable(request: ShopRequest, refusal: Unavailable) -> Response[Any]:
