@@ -21,15 +21,17 @@ from evertill.logs import begin_logging
 from evertill.refusals import Conflict, Refusal
 from evertill.serve import AlreadyServing, database_of, serve, serve_ready, the_only_one
 from evertill.settings import BadSetting, Settings, read_settings, without_password
+from evertill.signing import BadSecret
 from evertill.staff import Role, create_staff, new_password, set_password
 from evertill.storage import Pool, open_pool
-from evertill.storage.migrate import NewerDatabase
+from evertill.storage.migrate import UnfitDatabase
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 staff_app = typer.Typer(no_args_is_help=True, help="Who may use the operator console at /ops.")
 app.add_typer(staff_app, name="staff")
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# A line stays a line: what is read by a log or another program is not broken at the 80th column.
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Result = TypeVar("Result")
 Data = Annotated[Path | None, typer.Option(help="The data folder. Default: ./.evertill")]
@@ -119,18 +121,15 @@ def demo(
     settings = read_settings(
         {"host": host, "port": port, "data": data, "workers": workers, "database_url": database_url}
     )
-    with the_only_one(settings.data), database_of(settings) as ready:
+    with the_only_one(settings), database_of(settings) as ready:
         _run(ready, _stock_the_demo)
         password = _run(ready, lambda pool: _demo_admin(pool, ready))
         out.print()
-        out.print(f"  Shop      {ready.address}", style="bold", soft_wrap=True)
-        out.print(f"  Console   {ready.address}/ops   {DEMO_ADMIN}   {password}", style="bold", soft_wrap=True)
-        out.print(f"  API       {ready.address}/openapi", soft_wrap=True)
-        out.print(
-            "  Payments  are the sandbox's: choose at the checkout how they end. Letters are kept at /ops/mail.",
-            soft_wrap=True,
-        )
-        out.print("  Ctrl-C    stops it; what was sold stays sold.", soft_wrap=True)
+        out.print(f"  Shop      {ready.address}", style="bold")
+        out.print(f"  Console   {ready.address}/ops   {DEMO_ADMIN}   {password}", style="bold")
+        out.print(f"  API       {ready.address}/openapi")
+        out.print("  Payments  are the sandbox's: choose at the checkout how they end. Letters are kept at /ops/mail.")
+        out.print("  Ctrl-C    stops it; what was sold stays sold.")
         out.print()
         serve_ready(ready)
 
@@ -145,7 +144,7 @@ async def _stock_the_demo(pool: Pool) -> None:
             now=utc_now(),
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    out.print(demo_report_text(), markup=False, soft_wrap=True)
+    out.print(demo_report_text(), markup=False)
 
 
 async def _demo_admin(pool: Pool, settings: Settings) -> str:
@@ -239,7 +238,7 @@ def main() -> None:
     begin_logging()
     try:
         app(standalone_mode=True)
-    except (BadSetting, AlreadyServing, NewerDatabase) as error:
+    except (BadSetting, BadSecret, AlreadyServing, UnfitDatabase) as error:
         err.print(f"evertill: {error}", style="red", markup=False)
         sys.exit(2)
     except Refusal as refusal:
@@ -247,10 +246,11 @@ def main() -> None:
             _cannot_use_database(refusal.__cause__)
         err.print(f"evertill: {refusal.sentence}", style="red", markup=False)
         sys.exit(1)
-    except (OSError, asyncpg.PostgresError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         _cannot_use_database(error)
 
 
 def _cannot_use_database(error: BaseException) -> NoReturn:
-    err.print(f"evertill: the database cannot be reached or used: {error}", style="red", markup=False)
+    said = str(error) or type(error).__name__  # a deadline that passed says nothing
+    err.print(f"evertill: the database cannot be reached or used: {said}", style="red", markup=False)
     sys.exit(3)

@@ -1,28 +1,35 @@
 """Run the shop: its database, its migrations, its workers, until told to stop."""
 
 import asyncio
+import errno
 import fcntl
 import logging
 import os
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import msgspec
+import psutil
 from granian.constants import Interfaces, Loops
 from granian.server import Server
 
 from evertill.app import SETTINGS_VARIABLE
-from evertill.settings import Settings
+from evertill.settings import BadSetting, Settings
 from evertill.signing import load_secret
 from evertill.storage import EmbeddedServer, migrate
+from evertill.storage.embedded import open_lock
 
 log = logging.getLogger(__name__)
 
 # How long a worker may take to finish what it was asked before it is killed.
 _DRAIN_SECONDS = 40
 _DATABASE_LOOK_SECONDS = 0.5
+_HOLDER_LOOK_SECONDS = 0.1
 
 
 class AlreadyServing(RuntimeError):
@@ -35,11 +42,11 @@ def database_of(settings: Settings) -> Iterator[Settings]:
     The settings with the URL of a running, migrated database: the given one, or the embedded server in the
     data folder, started if it is not running and let go of at the end.
     """
-    prepare_folder(settings.data)
     if settings.database_url is not None:
         asyncio.run(migrate(settings.database_url))
         yield settings
         return
+    prepare_folder(settings.data)
     server = EmbeddedServer(settings.data / "postgres")
     done = threading.Event()
     keeper = threading.Thread(target=_keep_running, args=(server, done), name="database keeper", daemon=True)
@@ -64,9 +71,17 @@ def _keep_running(server: EmbeddedServer, done: threading.Event) -> None:
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make the data folder; others may pass through it (the embedded server's own user must) but not look."""
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o711)
+    """
+    Make the data folder; others may pass through it (the embedded server's own user must) but not look.
+
+    Raises:
+        BadSetting: It cannot be made, or is somebody else's.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o711)
+    except OSError as error:
+        raise BadSetting("data", str(folder), f"must be a folder of your own ({error.strerror})") from error
 
 
 def serve(settings: Settings) -> None:
@@ -75,19 +90,20 @@ def serve(settings: Settings) -> None:
 
     Raises:
         AlreadyServing: Another process serves from this folder.
+        BadSecret: The shop's secret is none.
+        BadSetting: Nothing can listen at this host and port.
     """
-    with the_only_one(settings.data), database_of(settings) as ready:
+    with the_only_one(settings), database_of(settings) as ready:
         serve_ready(ready)
 
 
 def serve_ready(settings: Settings) -> None:
     """Serve on a database that is there and migrated, until SIGTERM or SIGINT."""
-    load_secret(settings.data)
     os.environ[SETTINGS_VARIABLE] = msgspec.json.encode(settings, enc_hook=str).decode()
     server = Server(
         "evertill.app:create",
         factory=True,
-        address=settings.host,
+        address=ip_address_of(settings),
         port=settings.port,
         interface=Interfaces.ASGI,
         workers=settings.workers,
@@ -104,29 +120,81 @@ def serve_ready(settings: Settings) -> None:
     server.serve()
 
 
-@contextmanager
-def the_only_one(folder: Path) -> Iterator[None]:
+def ip_address_of(settings: Settings) -> str:
     """
-    Hold the data folder while serving from it.
+    The IP address to listen on, after a try: the server itself would share a taken port with whoever has it.
+
+    Raises:
+        BadSetting: The host is no address of this machine, or the port cannot be had.
+    """
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError) as error:
+        raise BadSetting(
+            "host", settings.host, "must be an address of this machine, or a name that leads to one"
+        ) from error
+    family, kind, protocol, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)  # IPv4 first
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what was closed a moment ago does not count
+        try:
+            probe.bind(address)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                allowed = f"must be free, but another program listens on it at {settings.host}"
+                raise BadSetting("port", settings.port, allowed) from error
+            if error.errno == errno.EACCES:
+                allowed = "must be one you may listen on: those below 1024 need a right of their own"
+                raise BadSetting("port", settings.port, allowed) from error
+            raise BadSetting("host", settings.host, f"must be an address of this machine ({error.strerror})") from error
+    return str(address[0])
+
+
+@contextmanager
+def the_only_one(settings: Settings) -> Iterator[None]:
+    """
+    Hold the data folder while serving from it, with a secret that is one and a port that can be had.
+
+    Workers hold it, too: those of a serve that was killed are waited for while they finish what they were asked.
 
     Raises:
         AlreadyServing: Another process does.
+        BadSecret: The shop's secret is none.
+        BadSetting: Nothing can listen at this host and port.
     """
+    folder = settings.data
     prepare_folder(folder)
-    with (folder / "serve.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.seek(0)
-            raise AlreadyServing(
-                f"{folder} is being served already{_by(lock.read())}. "
-                "Stop that one first, or choose another folder with --data."
-            ) from error
+    with open_lock(folder / "serve.lock") as lock:
+        _hold(folder, lock)
+        load_secret(folder)
+        ip_address_of(settings)
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
         yield
 
 
-def _by(text: str) -> str:
-    return f" by process {text.strip()}" if text.strip().isdigit() else ""
+def _hold(folder: Path, lock: IO[str]) -> None:
+    deadline = time.monotonic() + _DRAIN_SECONDS
+    waited = False
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            holder = lock.read().strip()
+            if _lives(holder) or time.monotonic() > deadline:
+                by = f" by process {holder}" if holder else ""
+                raise AlreadyServing(
+                    f"{folder} is being served already{by}. Stop that one first, or choose another folder with --data."
+                ) from error
+        if not waited:
+            log.warning("serve_waits folder=%s for=workers of process %s, which was killed", folder, holder)
+            waited = True
+        time.sleep(_HOLDER_LOOK_SECONDS)
+
+
+def _lives(process: str) -> bool:
+    try:
+        return psutil.Process(int(process)).status() != psutil.STATUS_ZOMBIE
+    except (ValueError, psutil.NoSuchProcess):
+        return False

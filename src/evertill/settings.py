@@ -3,6 +3,7 @@
 import difflib
 import logging
 import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -14,6 +15,8 @@ import msgspec
 from babel import Locale, UnknownLocaleError
 from babel.numbers import is_currency
 
+from evertill.address import is_country
+
 log = logging.getLogger(__name__)
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -21,6 +24,10 @@ Network: TypeAlias = IPv4Network | IPv6Network
 PREFIX = "EVERTILL_"
 # Read elsewhere, and no settings: the shop's secret, what a worker is started with, the tests' database.
 _NO_SETTINGS = {"SECRET", "WORKER_SETTINGS", "TEST_DATABASE_URL"}
+
+_NAME_CHARACTERS_MAX = 100
+# As much of RFC 5321 as a shop's own address needs.
+_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?")
 
 
 class BadSetting(ValueError):
@@ -61,6 +68,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _check(1 <= self.workers <= 128, "workers", self.workers, "a whole number from 1 to 128")
         _check(is_currency(self.currency), "currency", self.currency, "an ISO 4217 code such as GBP")
         _check(_is_locale(self.locale), "locale", self.locale, "a locale such as en_GB or de_DE")
+        _check(is_country(self.country), "country", self.country, "a two-letter code such as GB")
+        _check(
+            self.shop_name.isprintable() and 1 <= len(self.shop_name.strip()) <= _NAME_CHARACTERS_MAX,
+            "shop_name",
+            self.shop_name,
+            f"a name of 1 to {_NAME_CHARACTERS_MAX} characters, without line breaks",
+        )
+        _check(
+            _EMAIL.fullmatch(self.shop_email) is not None,
+            "shop_email",
+            self.shop_email,
+            "an e-mail address such as shop@example.com",
+        )
         _check(24 <= self.key_hours <= 24 * 90, "key_hours", self.key_hours, "a whole number from 24 to 2160")
         _check(1 <= self.session_minutes <= 1440, "session_minutes", self.session_minutes, "from 1 to 1440")
         _check(
@@ -69,24 +89,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             self.trusted_proxies,
             "networks with commas between them, such as 10.0.0.0/8,fd00::/8",
         )
+        _check(
+            all(_is_url(url, "https", "http") for url in self.ucp_platforms.split()),
+            "ucp_platforms",
+            self.ucp_platforms,
+            "addresses that begin with https://, blanks between them",
+        )
         if self.public_url:
-            parts = urlsplit(self.public_url)
             _check(
-                parts.scheme in ("http", "https") and bool(parts.netloc) and parts.path in ("", "/"),
+                _is_url(self.public_url, "https", "http", path=False),
                 "public_url",
                 self.public_url,
                 "an http(s) address without a path, such as https://shop.example",
             )
         if self.database_url is not None:
             _check(
-                urlsplit(self.database_url).scheme in ("postgresql", "postgres"),
+                _is_database_url(self.database_url),
                 "database_url",
                 without_password(self.database_url),
-                "a URL that begins with postgresql://",
+                "a URL such as postgresql://user:password@host:5432/database",
             )
         if self.smtp_url is not None:
             _check(
-                urlsplit(self.smtp_url).scheme in ("smtp", "smtps"),
+                _is_url(self.smtp_url, "smtp", "smtps", path=False),
                 "smtp_url",
                 without_password(self.smtp_url),
                 "a URL such as smtp://user:password@mail.example:587 or smtps://…",
@@ -126,8 +151,13 @@ def read_settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.
             try:
                 values[field.name] = msgspec.convert(value, field.type, strict=False, dec_hook=_to_path)
             except msgspec.ValidationError as error:
-                raise BadSetting(field.name, value, str(error)) from error
+                raise BadSetting(field.name, value, f"must be {_KINDS.get(field.type, error)}") from error
+    if "locale" in values:
+        values["locale"] = values["locale"].replace("-", "_")  # en-GB, as browsers write it
     return Settings(**values)
+
+
+_KINDS = {int: "a whole number", bool: "true or false"}
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[tuple[str, str | None]]:
@@ -143,11 +173,8 @@ def _close(name: str, known: Sequence[str]) -> list[str]:
 
 
 def without_password(url: str) -> str:
-    """A URL fit for a log: its password replaced by stars."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    return url.replace(f":{parts.password}@", ":***@", 1)
+    """A URL fit for a log: its password replaced by stars, however little of a URL it is."""
+    return re.sub(r"(//[^:/@]*):.*@", r"\1:***@", re.sub(r"([?&]password=)[^&]*", r"\1***", url))
 
 
 def _check(holds: bool, name: str, value: object, allowed: str) -> None:
@@ -161,6 +188,29 @@ def _is_locale(name: str) -> bool:
     except (UnknownLocaleError, ValueError):
         return False
     return True
+
+
+def _is_url(text: str, *schemes: str, path: bool = True) -> bool:
+    """Whether that is an address with one of these schemes, a host, and a port that can be if it names one."""
+    try:
+        parts = urlsplit(text)
+        named = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number from 0 to 65535
+        return False
+    return named and (path or parts.path in ("", "/"))
+
+
+def _is_database_url(text: str) -> bool:
+    """As libpq reads it: several hosts with commas between them, or none and a socket's folder as a parameter."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    return parts.scheme in ("postgresql", "postgres") and all(_HOST.fullmatch(host) for host in hosts)
+
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^:\[\]]*)(:[0-9]{1,5})?")
 
 
 def _networks(text: str) -> tuple[Network, ...]:

@@ -5,6 +5,8 @@ import hashlib
 import hmac
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -62,6 +64,10 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
+class BadSecret(ValueError):
+    """The shop's secret is none. Says where it came from, and nothing of what it is."""
+
+
 def load_secret(data_dir: Path) -> bytes:
     """
     The shop's secret: from EVERTILL_SECRET (64 or more hex digits), else from DATA/secret, made on first use.
@@ -69,22 +75,36 @@ def load_secret(data_dir: Path) -> bytes:
     The file is readable by its owner only. Several machines of one shop share the environment variable.
 
     Raises:
-        ValueError: EVERTILL_SECRET is no hex text of 32 bytes or more.
+        BadSecret: It is no hex text of 32 bytes or more.
     """
     from_environment = os.environ.get("EVERTILL_SECRET")
     if from_environment:
-        try:
-            secret = bytes.fromhex(from_environment)
-        except ValueError:
-            secret = b""
-        if len(secret) < 32:
-            raise ValueError("EVERTILL_SECRET must be at least 64 hexadecimal digits")
-        return secret
+        return _secret(from_environment, "setting EVERTILL_SECRET")
     path = data_dir / "secret"
+    if not path.exists():
+        _make_secret(path)
+    return _secret(path.read_text("utf-8", "replace"), f"the secret in {path}")
+
+
+def _make_secret(path: Path) -> None:
+    """Written beside its place and put there whole: a machine that dies meanwhile leaves no half of a secret."""
+    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix="secret.")  # mode 0600
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return bytes.fromhex(path.read_text().strip())
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_bytes(32).hex())
-    return bytes.fromhex(path.read_text().strip())
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_bytes(32).hex())
+            file.flush()
+            os.fsync(descriptor)
+        with suppress(FileExistsError):  # another process was faster: its secret is the shop's
+            os.link(beside, path)
+    finally:
+        Path(beside).unlink()
+
+
+def _secret(text: str, name: str) -> bytes:
+    try:
+        secret = bytes.fromhex(text.strip())
+    except ValueError:
+        secret = b""
+    if len(secret) < 32:
+        raise BadSecret(f"{name} must be at least 64 hexadecimal digits")
+    return secret

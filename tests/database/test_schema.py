@@ -9,7 +9,7 @@ import pytest
 
 from evertill.ids import new_id
 from evertill.storage import Connection, migrate
-from evertill.storage.migrate import SCHEMA_VERSION, Migration
+from evertill.storage.migrate import SCHEMA_VERSION, Migration, UnfitDatabase
 from tests.conftest import named
 
 migrations = sys.modules[Migration.__module__]  # the package offers a function of the same name
@@ -53,7 +53,14 @@ async def test_processes_that_start_at_once_migrate_one_after_the_other(server_u
 async def test_a_database_of_a_newer_release_is_left_alone(connection: Connection, database_url: str) -> None:
     """The start is refused with both versions."""
     await connection.execute("INSERT INTO schema_version (version) VALUES ($1)", SCHEMA_VERSION + 1)
-    with pytest.raises(RuntimeError, match=f"version {SCHEMA_VERSION + 1}"):
+    with pytest.raises(UnfitDatabase, match=f"version {SCHEMA_VERSION + 1}"):
+        await migrate(database_url)
+
+
+async def test_a_server_that_is_too_old_is_named(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instead of the first statement that it does not understand."""
+    monkeypatch.setattr(sys.modules[migrate.__module__], "SERVER_VERSION_MIN", 99)
+    with pytest.raises(UnfitDatabase, match="99 or newer"):
         await migrate(database_url)
 
 

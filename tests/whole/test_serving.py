@@ -88,6 +88,28 @@ def test_a_second_serve_on_one_folder_says_so_and_stops(shop: Serving) -> None:
     assert httpx.get(f"{shop.url}/healthz").status_code == 200
 
 
+def test_two_shops_do_not_share_a_port(shop: Serving) -> None:
+    """The kernel would deal the buyers out to both: the second says so and stops, before it makes anything."""
+    folder = shop.data.parent / "other"
+    second = subprocess.run(
+        [EVERTILL, "serve", "--data", folder, "--port", str(shop.port)], capture_output=True, text=True, timeout=30
+    )
+    assert second.returncode == 2
+    assert f"port is {shop.port}" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert not (folder / "postgres").exists()
+
+
+def test_a_database_of_ones_own_needs_no_data_folder_for_commands(shop: Serving, tmp_path: Path) -> None:
+    """Nothing is made where a command is run that only speaks to a database."""
+    made = subprocess.run(
+        [EVERTILL, "staff", "add", "--email", "b@example.com", "--name", "B", "--database-url", shop.database_url],
+        capture_output=True, text=True, timeout=60, cwd=tmp_path,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_other_commands_work_while_it_serves(shop: Serving) -> None:
     """And when they end, the database stays."""
     made = subprocess.run(
@@ -148,6 +170,23 @@ def test_a_worker_killed_in_mid_payment_loses_nothing(shop: Serving) -> None:
     assert "Thank you, your order is confirmed" in page
     assert _books(shop) == (1_000, 0, 1)
     assert len(_sql(shop, "SELECT FROM sandbox_provider.charge")) == 1
+
+
+def test_a_supervisor_killed_in_mid_payment_is_replaced_when_its_workers_are_done(shop: Serving) -> None:
+    """They finish what they were asked; a serve started meanwhile waits for them instead of giving up."""
+    browser = Browser(shop.url)
+    to, fields = browser.to_the_button("MUG")
+    answers: list[httpx.Response] = []
+    paying = threading.Thread(target=lambda: answers.append(browser.post(to, method="tok_slow", **fields)))
+    paying.start()
+    time.sleep(1)
+    shop.process.kill()
+    shop.process.wait()
+    with serving(shop.data) as again:
+        paying.join(30)
+        assert [answer.status_code for answer in answers] == [303]
+        assert _states(again) == ["confirmed"]
+        assert "serve_waits" in again.log.read_text()
 
 
 def test_everything_killed_in_mid_payment_loses_nothing(shop: Serving) -> None:

@@ -52,6 +52,7 @@ checkpoint_timeout = 15min
 checkpoint_completion_target = 0.9
 jit = off                    # short statements only: compiling them costs more than running them
 autovacuum_naptime = 10s     # hot stock rows: dead versions are cleared away before they pile up
+log_error_verbosity = terse  # the details of an error repeat whole rows, e-mails and addresses with them
 timezone = 'UTC'
 """
 
@@ -70,7 +71,7 @@ class EmbeddedServer:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._user = _SERVER_USER if os.geteuid() == 0 else None
         self._socket_folder = _socket_folder(self._folder)
-        self._holding: IO[str] | None = (self._folder.parent / "postgres.holders").open("a")
+        self._holding: IO[str] | None = open_lock(self._folder.parent / "postgres.holders")
         with self._alone():
             fcntl.flock(self._holding, fcntl.LOCK_SH)
             self._give_to_server_user()
@@ -95,7 +96,7 @@ class EmbeddedServer:
             try:
                 fcntl.flock(self._holding, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                log.info("embedded_postgresql_held_by_others folder=%s", self._folder)
+                log.debug("embedded_postgresql_held_by_others folder=%s", self._folder)
             else:
                 if self._running():
                     self._control("stop", "-m", "fast", "-t", str(_STOP_SECONDS))
@@ -105,7 +106,7 @@ class EmbeddedServer:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One process at a time starts or stops the server."""
-        with (self._folder.parent / "postgres.lock").open("a") as lock:
+        with open_lock(self._folder.parent / "postgres.lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -161,6 +162,11 @@ class EmbeddedServer:
                 mode = above.stat().st_mode
                 if not mode & stat.S_IXOTH:  # passing through, not looking in
                     above.chmod(mode | stat.S_IXOTH)
+
+
+def open_lock(path: Path) -> IO[str]:
+    """A file to be locked, opened by its owner only: whoever can open one can hold it."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "a+")
 
 
 def _user(name: str) -> pwd.struct_passwd:

@@ -25,8 +25,12 @@ SCHEMA_VERSION = 1
 MIGRATIONS: tuple[Migration, ...] = ()
 
 
-class NewerDatabase(RuntimeError):
-    """The database was migrated by a newer release than this one."""
+# The oldest PostgreSQL the suite is run against.
+SERVER_VERSION_MIN = 15
+
+
+class UnfitDatabase(RuntimeError):
+    """The database was migrated by a newer release than this one, or its server is too old."""
 
 
 def schema_sql() -> str:
@@ -39,10 +43,13 @@ async def migrate(url: str) -> int:
     Migrate the database at that URL and return the schema version it then has.
 
     Raises:
-        NewerDatabase: The database was migrated by a newer release than this one.
+        UnfitDatabase: It was migrated by a newer release than this one, or its server is too old.
     """
     connection = await asyncpg.connect(url, timeout=30)
     try:
+        server = connection.get_server_version().major
+        if server < SERVER_VERSION_MIN:
+            raise UnfitDatabase(f"the database is PostgreSQL {server}, but must be {SERVER_VERSION_MIN} or newer")
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
             if await connection.fetchval("SELECT to_regclass('schema_version') IS NULL"):
@@ -52,7 +59,7 @@ async def migrate(url: str) -> int:
                 return SCHEMA_VERSION
             version = int(await connection.fetchval("SELECT max(version) FROM schema_version"))
             if version > SCHEMA_VERSION:
-                raise NewerDatabase(
+                raise UnfitDatabase(
                     f"the database has schema version {version}, this release knows {SCHEMA_VERSION}: "
                     "run the newer release, or restore a backup from before it"
                 )
