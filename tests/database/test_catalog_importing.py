@@ -229,7 +229,9 @@ async def test_selling_goes_on_while_a_file_is_imported(
             "unreadable_file",
             f"line 2, byte {len(HEADER) + 3} of the file (0xE9)",
         ),
-        (b"x" * 1_048_577, "unreadable_file", "line 1 is longer"),
+        (b"x" * 1_048_577, "unreadable_file", "The header cannot be read: line 1: the row that begins here is longer"),
+        (b"a" * 1_048_575 + "é".encode() + b"\xe9\n", "unreadable_file", "line 1, byte 1,048,577 of the file (0xE9)"),
+        (HEADER.encode() + b"cut off \xc3", "unreadable_file", f"line 2, byte {len(HEADER) + 8} of the file (0xC3)"),
         (b"some text\nwithout columns\n", "no_header", "lacks: Handle"),
     ],
 )
@@ -242,6 +244,15 @@ async def test_a_file_that_is_no_csv_is_refused_before_anything_is_written(
     assert refused.value.code == code
     assert words in refused.value.sentence
     assert await connection.fetchval("SELECT count(*) FROM product") == 0
+
+
+async def test_a_row_that_nobody_would_hold_in_memory_costs_itself_only(run_import: Importer) -> None:
+    """A cell of megabytes in one line, its letters wider than a byte: told by its line, its neighbours are imported."""
+    rows = [f"{name},{title},{name},1,4.50\n" for name, title in (("a", "A"), ("b", "é" * 3_000_000), ("c", "C"))]
+    columns = "Handle,Title,Variant SKU,Variant Inventory Qty,Variant Price\n"
+    report = await run_import(columns + "".join(rows))
+    assert (report.products, report.problems) == (2, 1)
+    assert run_import.problems == ["line 3: the row that begins here is longer than 1,048,576 characters"]
 
 
 @pytest.mark.parametrize(("name", "words"), [("nowhere.csv", "There is no file"), (".", "is not a file")])

@@ -183,6 +183,7 @@ def test_more_variants_than_a_product_may_have_are_told() -> None:
         (["mug,Mug,MUG,4.50\n"], "no_header", "Handle, Title, Variant SKU, Variant Price"),
         (["Handle,Title,Variant Price\n"], "no_header", "lacks: Variant SKU"),
         (["Handle;Title;Variant SKU;Variant Price\n"], "no_header", "semicolons"),
+        (["Handle,Title,Variant SKU,Variant Price,variant sku\n"], "no_header", "variant sku twice"),
         (['Handle,"Title\n'], "unreadable_file", "quotation mark"),
         (["Handle\rTitle\r"], "unreadable_file", "carriage return"),
     ],
@@ -212,6 +213,22 @@ def test_broken_quoting_costs_its_own_row_only(bad: list[str], reason: str) -> N
     assert [product.handle for product in products] == ["mug"]
     assert problems[0].line == 2
     assert reason in problems[0].reason
+
+
+def test_a_text_that_runs_on_for_megabytes_is_told_in_a_few_lines() -> None:
+    """What its lines look like is not told one by one: they are rows of one product that is too long."""
+    header, good = "Handle,Title,Variant SKU,Variant Price\n", "mug,Mug,MUG,4.50\n"
+    products, problems = read([header, 'bad,"\n', *["word-upon-word\n"] * 100_000, '",SKU,1\n', good])
+    assert [product.handle for product in products] == ["mug"]
+    assert problems[0].line == 2
+    assert len(problems) < 10
+
+
+def test_columns_that_nobody_reads_may_be_unnamed_or_named_alike() -> None:
+    """A row is as wide as its header."""
+    products, problems = read(["Handle,Title,Variant SKU,Variant Price,,,Note,Note\n", "mug,Mug,MUG,4.50,a,b,c,d\n"])
+    assert len(products) == 1
+    assert problems == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ that are the same are not written, and stock moves by the difference to what the
 """
 
 import asyncio
+import codecs
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
@@ -20,7 +22,7 @@ import asyncpg
 import msgspec
 
 from evertill.catalog.incoming import ParsedProduct, ParsedVariant, RowProblem, slug_of
-from evertill.catalog.shopify import read_products
+from evertill.catalog.shopify import TOO_LONG_LINE, read_products
 from evertill.ids import new_id
 from evertill.refusals import Malformed
 from evertill.storage import Connection, Pool, Statements
@@ -29,7 +31,7 @@ log = logging.getLogger(__name__)
 sql = Statements.of(__package__, "importing.sql")
 
 GROUP_VARIANTS = 2_000  # rows of a transaction; kept under the 3,000 of docs/decisions
-LINE_BYTES_MAX = 1_048_576
+LINE_BYTES_MAX = 1_048_576  # read at once
 _TRIES_MAX = 5  # of a group that met a lock or a conflict
 _IMPORT_LOCK = 0x45564552_494D50  # any 64-bit number of our own
 
@@ -131,24 +133,27 @@ def check_file(path: Path) -> int:
     Raises:
         Malformed: It is not there, empty, not a text, or not UTF-8: where and why.
     """
-    offset = 0
+    offset, line, line_begins = 0, 0, True
+    decoder = codecs.getincrementaldecoder("utf-8")()  # a line too long to be read at once may be cut inside a letter
     with _opened(path) as file:
-        for number, line in enumerate(iter(partial(file.readline, LINE_BYTES_MAX + 1), b""), start=1):
-            if number == 1 and (kind := _other_kind(line)):
+        bytes_total = os.fstat(file.fileno()).st_size
+        for piece in iter(partial(file.readline, LINE_BYTES_MAX), b""):
+            line += line_begins
+            line_begins = piece.endswith(b"\n")
+            if offset == 0 and (kind := _other_kind(piece)):
                 raise Malformed("unreadable_file", f"{path.name} is {kind}. Save it as “CSV UTF-8”.")
-            if (nul := line.find(b"\x00")) >= 0:
-                place = f"a NUL byte at line {number:,}, byte {offset + nul:,} of the file"
+            if (nul := piece.find(b"\x00")) >= 0:
+                place = f"a NUL byte at line {line:,}, byte {offset + nul:,} of the file"
                 raise Malformed("unreadable_file", f"{path.name} is not a text file: it holds {place}.")
-            if len(line) > LINE_BYTES_MAX:
-                place = f"line {number:,} is longer than {LINE_BYTES_MAX:,} bytes"
-                raise Malformed("unreadable_file", f"{path.name} is not a CSV: {place}.")
+            begun = len(decoder.getstate()[0])
             try:
-                line.decode("utf-8")
+                decoder.decode(piece, final=offset + len(piece) >= bytes_total)
             except UnicodeDecodeError as error:
-                place = f"line {number:,}, byte {offset + error.start:,} of the file (0x{line[error.start]:02X})"
+                at = offset - begun + error.start
+                place = f"line {line:,}, byte {at:,} of the file (0x{error.object[error.start]:02X})"
                 sentence = f"{path.name} is not UTF-8: {place}. Save it as “CSV UTF-8”. Nothing was imported."
                 raise Malformed("unreadable_file", sentence) from error
-            offset += len(line)
+            offset += len(piece)
     if offset == 0:
         raise Malformed("empty_file", f"{path.name} is empty. A product CSV begins with a line of column names.")
     return offset
@@ -175,8 +180,15 @@ def _other_kind(first_line: bytes) -> str | None:
 
 
 def _text_lines(file: BinaryIO) -> Iterator[str]:
-    for line in iter(file.readline, b""):
-        yield line.decode("utf-8")
+    """The lines; of one that is too long to be in any record, just what makes its row be told and left out."""
+    for line in iter(partial(file.readline, LINE_BYTES_MAX), b""):
+        if len(line) < LINE_BYTES_MAX:
+            yield line.decode("utf-8")
+            continue
+        rest = line
+        while rest and not rest.endswith(b"\n"):
+            rest = file.readline(LINE_BYTES_MAX)
+        yield TOO_LONG_LINE
 
 
 # ---- the groups

@@ -29,6 +29,7 @@ Value = TypeVar("Value")
 VARIANTS_MAX = 2_048  # of one product: Shopify's own limit
 QUANTITY_MAX = 10_000_000  # units
 RECORD_CHARACTERS_MAX = 1_048_576
+TOO_LONG_LINE = "x" * (RECORD_CHARACTERS_MAX + 1)  # stands for one that nobody would hold in memory
 _RESUMES_MAX = 100  # times that reading starts again one line after an unclosed quotation mark
 
 _NEEDED = ("handle", "title", "variant sku", "variant price")
@@ -44,6 +45,10 @@ _NEWER_NAMES = {
     "variant image url": "variant image",
 }
 _OPTIONS = (1, 2, 3)
+_READ = {
+    *_NEEDED, *_NEWER_NAMES.values(), "vendor", "type", "tags", "status",
+    *(f"option{n} {part}" for n in _OPTIONS for part in ("name", "value")),
+}  # fmt: skip
 _STATUSES = ("active", "draft", "archived")
 _PUBLISHED = {"": True, "true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -69,13 +74,14 @@ def read_products(lines: Iterable[str], *, currency: str) -> Iterator[ParsedProd
         Malformed: There is no header, or it lacks a column that is needed.
     """
     records = _records(lines)
-    columns = _header(records)
+    columns, width = _header(records)
     rows: list[_Row] = []
+    left_out = False
     for record in records:
         if isinstance(record, RowProblem):
             yield record
             continue
-        row = _Row(record[0], record[1], columns)
+        row = _Row(record[0], record[1], columns, width)
         if row.is_blank():
             continue
         if problem := row.problem_as_a_whole():
@@ -83,11 +89,13 @@ def read_products(lines: Iterable[str], *, currency: str) -> Iterator[ParsedProd
             continue
         if rows and row.text("handle") != rows[0].text("handle"):
             yield from _product(rows, currency)
-            rows = []
+            rows, left_out = [], False
         if len(rows) < 2 * VARIANTS_MAX:
             rows.append(row if not rows else row.without_body())
-        else:
-            yield row.problem("handle", f"its product has more than {2 * VARIANTS_MAX:,} rows")
+        elif not left_out:
+            left_out = True
+            reason = f"its product has more than {2 * VARIANTS_MAX:,} rows: this one and those behind it are left out"
+            yield row.problem("handle", reason)
     if rows:
         yield from _product(rows, currency)
 
@@ -113,7 +121,7 @@ class _Lines:
         self._taken.append(line)
         self._characters += len(line)
         if self._characters > RECORD_CHARACTERS_MAX:
-            raise csv.Error("field larger than a record may be")
+            raise csv.Error("record too long")
         return line
 
     def begin_record(self) -> None:
@@ -153,13 +161,15 @@ def _quoting_reason(error: str) -> str:
         return "a quotation mark is opened here and never closed"
     if error.startswith("field larger"):
         return "a text longer than 131,072 characters begins here; is a closing quotation mark missing?"
+    if error.startswith("record too long"):
+        return f"the row that begins here is longer than {RECORD_CHARACTERS_MAX:,} characters"
     if error.startswith("new-line character"):
         return "a line ends in a lone carriage return; save the file with ordinary line ends"
     return 'a quotation mark is left open, or stands inside a quoted text (there, write it twice: "")'
 
 
-def _header(records: Iterator[tuple[int, list[str]] | RowProblem]) -> dict[str, tuple[int, str]]:
-    """Where each column stands and how the file names it."""
+def _header(records: Iterator[tuple[int, list[str]] | RowProblem]) -> tuple[dict[str, tuple[int, str]], int]:
+    """Where each column stands and how the file names it; and how many there are."""
     for record in records:
         if isinstance(record, RowProblem):
             raise Malformed("unreadable_file", f"The header cannot be read: {record}.")
@@ -168,12 +178,14 @@ def _header(records: Iterator[tuple[int, list[str]] | RowProblem]) -> dict[str, 
             continue
         columns: dict[str, tuple[int, str]] = {}
         for index, name in enumerate(names):
-            known = name.casefold()
-            columns.setdefault(_NEWER_NAMES.get(known, known), (index, name))
+            known = _NEWER_NAMES.get(name.casefold(), name.casefold())
+            if known in _READ and known in columns and columns[known][1].casefold() == name.casefold():
+                raise Malformed("no_header", f"The first line names the column {name} twice: leave one of them out.")
+            columns.setdefault(known, (index, name))
         missing = [name for name in _NEEDED if name not in columns]
         if missing:
             raise Malformed("no_header", _missing_sentence(missing, names))
-        return columns
+        return columns, len(names)
     raise Malformed("empty_file", "The file is empty. A product CSV begins with a line of column names.")
 
 
@@ -192,12 +204,13 @@ def _titled(name: str) -> str:
 class _Row:
     """One record, its cells by column; what is wrong with it is gathered while it is read."""
 
-    __slots__ = ("_cells", "_columns", "line", "problems")
+    __slots__ = ("_cells", "_columns", "_width", "line", "problems")
 
-    def __init__(self, line: int, cells: list[str], columns: dict[str, tuple[int, str]]) -> None:
+    def __init__(self, line: int, cells: list[str], columns: dict[str, tuple[int, str]], width: int) -> None:
         self.line = line
         self._cells = cells
         self._columns = columns
+        self._width = width
         self.problems: list[RowProblem] = []
 
     def text(self, column: str) -> str:
@@ -231,10 +244,9 @@ class _Row:
 
     def problem_as_a_whole(self) -> RowProblem | None:
         """What keeps this row from being read at all."""
-        names = 1 + max(index for index, _ in self._columns.values())
-        if any(cell.strip() for cell in self._cells[names:]):
-            reason = f"has {len(self._cells)} cells where the header has {names}; is a text with a comma not quoted?"
-            return RowProblem(self.line, "", reason)
+        if any(cell.strip() for cell in self._cells[self._width :]):
+            cells = f"has {len(self._cells)} cells where the header has {self._width}"
+            return RowProblem(self.line, "", f"{cells}; is a text with a comma not quoted?")
         if any(_UNSTORABLE.search(cell) for cell in self._cells):
             return RowProblem(self.line, "", "holds a character that is no text (NUL or half a surrogate pair)")
         try:
