@@ -102,6 +102,16 @@ async def test_what_is_collected_is_not_said_to_travel(shop: Shop) -> None:
     assert not any("parcel" in body or "on its way" in body for body in bodies)
 
 
+async def test_a_shop_may_be_called_what_it_likes(shop: Shop, mailbox: Mailbox) -> None:
+    """Commas, brackets and accents in its name: the letter comes from one address, the shop's."""
+    await buy(shop, ("MUG", 1))
+    named = msgspec.structs.replace(shop.settings, shop_name="Fish, Chips & Thé <est. 1912>", smtp_url=mailbox.url)
+    await Sender(shop.desk, settings=named, signer=shop.signer, clock=shop.clock).run_once()
+    (letter,) = mailbox.postman.taken
+    (sender,) = letter["From"].addresses
+    assert (sender.display_name, sender.addr_spec) == (named.shop_name, named.shop_email)
+
+
 async def test_a_letter_is_tried_again_with_backoff_until_it_is_taken(shop: Shop, mailbox: Mailbox) -> None:
     """Refused twice, taken the third time; not tried before its time; the same Message-ID throughout."""
     await buy(shop, ("MUG", 1))

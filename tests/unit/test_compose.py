@@ -47,6 +47,29 @@ def test_what_is_missing_or_changed_is_said(asked: Wish, codes: list[str]) -> No
 
 
 @pytest.mark.parametrize(
+    ("email", "fine"),
+    [
+        ("ada@example.com", True),
+        ("ada.byron+shop@mail.example.co.uk", True),
+        ("añada@bücher.example", True),
+        ("ada,eve@example.com", False),
+        ("ada@example.com,eve.example", False),
+        ("Ada<ada@example.com>", False),
+        ('"ada"@example.com', False),
+        ("ada@example.com\nBcc: eve", False),
+        ("ada@example", False),
+        ("ada@example.com.", False),
+        ("ada@@example.com", False),
+        ("a" * 65 + "@example.com", False),
+    ],
+)
+def test_an_email_is_one_address_and_nothing_else(email: str, fine: bool) -> None:
+    """A letter to two would tell a stranger the way to the order."""
+    asked = Wish((Want("MUG", 1),), buyer=Buyer(email), delivery="pickup")
+    assert _codes(asked) == ([] if fine else ["email_invalid"])
+
+
+@pytest.mark.parametrize(
     ("address", "fields"),
     [
         (Address("GB", "Ada", "1 High St", "London", "", "XXX"), {"address.postcode"}),

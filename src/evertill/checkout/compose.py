@@ -13,7 +13,9 @@ from evertill.refusals import FieldProblem, Invalid
 
 QUANTITY_MAX = 999
 LINES_MAX = 100
-_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,189}\.[^@\s\x00-\x1f\x7f.]{2,63}")
+# Letters of any script, and nothing that would end this address, or begin another, in the head of a letter.
+_LETTER = r'[^@\s\x00-\x1f\x7f,;:<>()\[\]\\"]'
+_EMAIL = re.compile(rf"{_LETTER}{{1,64}}@{_LETTER}{{1,189}}\.(?!\.){_LETTER}{{2,63}}(?<!\.)")
 
 
 class Offered(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from email.headerregistry import Address
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
@@ -97,7 +98,7 @@ class Sender:
 
 def _message(letter: Letter, settings: Settings) -> EmailMessage:
     message = EmailMessage()
-    message["From"] = f"{settings.shop_name} <{settings.shop_email}>"
+    message["From"] = Address(settings.shop_name, addr_spec=settings.shop_email)  # a name may hold commas and brackets
     message["To"] = letter.recipient
     message["Subject"] = letter.subject
     message["Message-ID"] = letter.message_id
