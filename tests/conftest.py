@@ -41,6 +41,16 @@ async def _run(url: str, *statements: str) -> None:
         await connection.close()
 
 
+async def drop(url: str, database: str) -> None:
+    """Drop a database with whoever is in it. Who may only create some may not end a vacuum: it is waited for."""
+    for _ in range(100):
+        try:
+            return await _run(url, f"DROP DATABASE {database} WITH (FORCE)")
+        except asyncpg.InsufficientPrivilegeError:
+            await asyncio.sleep(0.1)
+    raise AssertionError(f"{database} cannot be dropped")
+
+
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """A PostgreSQL server for the whole run."""
@@ -63,7 +73,7 @@ def template(server_url: str) -> Iterator[str]:
     asyncio.run(_run(server_url, f"DROP DATABASE IF EXISTS {TEMPLATE}", f"CREATE DATABASE {TEMPLATE}"))
     asyncio.run(migrate(named(server_url, TEMPLATE)))
     yield TEMPLATE
-    asyncio.run(_run(server_url, f"DROP DATABASE {TEMPLATE} WITH (FORCE)"))
+    asyncio.run(drop(server_url, TEMPLATE))
 
 
 @pytest.fixture
@@ -72,7 +82,7 @@ async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
     name = f"{template}_{next(_numbers)}"
     await _run(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield named(server_url, name)
-    await _run(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    await drop(server_url, name)
 
 
 @pytest.fixture

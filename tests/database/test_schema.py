@@ -10,7 +10,7 @@ import pytest
 from evertill.ids import new_id
 from evertill.storage import Connection, migrate
 from evertill.storage.migrate import SCHEMA_VERSION, Migration, UnfitDatabase
-from tests.conftest import named
+from tests.conftest import drop, named
 
 migrations = sys.modules[Migration.__module__]  # the package offers a function of the same name
 
@@ -45,9 +45,9 @@ async def test_processes_that_start_at_once_migrate_one_after_the_other(server_u
         await admin.execute(f"CREATE DATABASE {name}")
         url = named(server_url, name)
         assert await asyncio.gather(*(migrate(url) for _ in range(8))) == [SCHEMA_VERSION] * 8
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
         await admin.close()
+    await drop(server_url, name)
 
 
 async def test_a_database_of_a_newer_release_is_left_alone(connection: Connection, database_url: str) -> None:
