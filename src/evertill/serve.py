@@ -16,6 +16,7 @@ from typing import IO
 import msgspec
 import psutil
 from granian.constants import Interfaces, Loops
+from granian.http import HTTP1Settings
 from granian.server import Server
 
 from evertill.app import SETTINGS_VARIABLE
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 # How long a worker may take to finish what it was asked before it is killed.
 _DRAIN_SECONDS = 40
+# A request whose headers are not whole by then is dropped: it would hold its connection, and a worker that is to stop.
+_HEADERS_SECONDS_MAX = 10
 _DATABASE_LOOK_SECONDS = 0.5
 _HOLDER_LOOK_SECONDS = 0.1
 
@@ -113,6 +116,7 @@ def serve_ready(settings: Settings) -> None:
         respawn_failed_workers=True,
         respawn_interval=0.5,
         workers_kill_timeout=_DRAIN_SECONDS,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_SECONDS_MAX * 1000),
         websockets=False,
         log_access=False,
         process_name=None,

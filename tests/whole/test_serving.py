@@ -3,6 +3,7 @@
 import asyncio
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -136,6 +137,15 @@ def test_sigterm_lets_a_payment_under_way_finish(shop: Serving) -> None:
     with serving(shop.data) as again:
         assert _states(again) == ["confirmed"]
         assert _books(again) == (1_000, 0, 1)
+
+
+def test_a_request_that_never_ends_its_headers_does_not_hold_up_the_stop(shop: Serving) -> None:
+    """It is dropped; the worker need not be killed."""
+    with socket.create_connection(("127.0.0.1", shop.port)) as stalled:
+        stalled.sendall(b"GET / HTTP/1.1\r\nHost: shop.exa")
+        assert httpx.get(f"{shop.url}/healthz").status_code == 200
+        assert shop.stop(seconds=20) == 0
+    assert "refused to gracefully stop" not in shop.log.read_text()
 
 
 def _pay_and_be_cut_off(shop: Serving, browser: Browser, to: str, fields: dict[str, str]) -> threading.Thread:
