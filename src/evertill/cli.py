@@ -246,11 +246,13 @@ def main() -> None:
             _cannot_use_database(refusal.__cause__)
         err.print(f"evertill: {refusal.sentence}", style="red", markup=False)
         sys.exit(1)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         _cannot_use_database(error)
 
 
 def _cannot_use_database(error: BaseException) -> NoReturn:
     said = str(error) or type(error).__name__  # a deadline that passed says nothing
+    if isinstance(error, asyncpg.InternalClientError):  # asyncpg's word for a server that died in mid-sentence
+        said = "the connection was lost"
     err.print(f"evertill: the database cannot be reached or used: {said}", style="red", markup=False)
     sys.exit(3)

@@ -1,15 +1,19 @@
 """Importing a product CSV into a shop that serves: what is written, what is told, and what a repeat leaves alone."""
 
 import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+import asyncpg
 import pytest
 
-from evertill.catalog.importing import ImportReport, check_file, import_products
-from evertill.catalog.incoming import RowProblem
+from evertill.catalog import importing
+from evertill.catalog.importing import GROUP_VARIANTS, ImportReport, check_file, import_products
+from evertill.catalog.incoming import ParsedProduct, RowProblem
 from evertill.catalog.shelves import product
-from evertill.refusals import Malformed, NotFound
+from evertill.refusals import Malformed, NotFound, Unavailable
 from evertill.storage import Connection, Pool
 
 HEADER = "Handle,Title,Type,Option1 Name,Option1 Value,Variant SKU,Variant Inventory Qty,Variant Price,Status\n"
@@ -253,6 +257,46 @@ async def test_a_row_that_nobody_would_hold_in_memory_costs_itself_only(run_impo
     report = await run_import(columns + "".join(rows))
     assert (report.products, report.problems) == (2, 1)
     assert run_import.problems == ["line 3: the row that begins here is longer than 1,048,576 characters"]
+
+
+async def test_a_database_lost_in_mid_import_is_said_and_what_was_imported_stays(
+    database_url: str, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost while the second group is sent: a plain error, the first group is there, and a repeat brings the rest."""
+    columns = "Handle,Title,Variant SKU,Variant Inventory Qty,Variant Price\n"
+    text = columns + "".join(f"p{n},P {n},S{n},1,4.50\n" for n in range(GROUP_VARIANTS + 5))
+    importer = Importer(tmp_path, pool)
+
+    def lose(product: ParsedProduct) -> tuple[object, ...]:
+        if product.handle.endswith("2"):
+            with ThreadPoolExecutor() as aside:
+                aside.submit(lambda: asyncio.run(_end_all_but_this(database_url))).result()
+        return importing._product_row(product)
+
+    async def stage(connection: Connection, products: Sequence[ParsedProduct]) -> None:
+        if products[0].handle == f"p{GROUP_VARIANTS}":
+            await connection.copy_records_to_table("staged_product", records=map(lose, products))
+        await whole_stage(connection, products)
+
+    whole_stage = importing._stage
+    monkeypatch.setattr(importing, "_stage", stage)
+    with pytest.raises((asyncpg.PostgresError, Unavailable)):
+        await importer(text)
+    assert await pool.fetchval("SELECT count(*) FROM variant") == GROUP_VARIANTS
+    monkeypatch.undo()
+    assert (await importer(text)).unchanged == GROUP_VARIANTS
+    assert await pool.fetchval("SELECT count(*) FROM variant") == GROUP_VARIANTS + 5
+
+
+async def _end_all_but_this(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user"
+        )
+    finally:
+        await connection.close()
 
 
 @pytest.mark.parametrize(("name", "words"), [("nowhere.csv", "There is no file"), (".", "is not a file")])
