@@ -41,7 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
     Everything an operator may set, by flag or as EVERTILL_<NAME> in the environment; a flag wins.
 
-    Secrets (EVERTILL_SECRET, passwords in URLs) come from the environment or the data folder only.
+    The shop's secret (EVERTILL_SECRET) comes from the environment or the data folder only.
     """
 
     data: Path = Path(".evertill")
