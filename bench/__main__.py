@@ -27,6 +27,8 @@ from bench.report import BUYERS, picture, print_report
 from bench.results import PageRun, PurchaseRun, Results, RoundTrips, ratios
 from bench.round_trips import begin_counting, end_counting
 from bench.shop import HOT, SPREAD, Database, Serving, data_folder, database, get, serving
+from evertill.audit import audit_at
+from evertill.clock import utc_now
 
 PARTS = ("spread", "hot", "floors", "pages", "round-trips")
 _RESULTS = Path(__file__).parent / "results"
@@ -129,13 +131,14 @@ class Bench:
             others_cpu_share=max(busy - ours, 0.0) / (took * self._results.machine.cores),
             group_size=(after[1] - groups[1]) / max(after[0] - groups[0], 1),
             letters=await self._letters() - letters,
-            faults=tuple(
-                faults(
+            faults=(
+                *faults(
                     books,
                     await read_books(connection),
                     acknowledged=load.done_in_all,
                     units_each=len(_BASKETS[scenario][0]),
-                )
+                ),
+                *await self._anomalies(),
             ),
         )
         self._results.purchases.append(run)
@@ -200,6 +203,11 @@ class Bench:
 
     async def _letters(self) -> int:
         return int(await self._database.connection.fetchval("SELECT count(*) FROM kept_letter"))
+
+    async def _anomalies(self) -> list[str]:
+        """What the shop's own audit finds."""
+        report = await audit_at(self._database.url, now=utc_now())
+        return [f"{anomaly.kind} {anomaly.subject}" for anomaly in report.shown()]
 
     async def _groups(self) -> tuple[float, float]:
         """The till's groups and asks so far, from the shop's own figures."""

@@ -19,6 +19,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
 from evertill import customers, staff
+from evertill.audit import Auditor
 from evertill.cart.purge import CartPurge
 from evertill.checkout.complete import Checkout
 from evertill.checkout.compose import House
@@ -109,9 +110,11 @@ def _open_shop(
         async with AsyncExitStack() as stack:
             shop = await open_shop(settings, signer, clock, stack, gate)
             app.state.shop = shop
-            app.state.figures = figures_of(shop)
+            assert settings.database_url is not None  # open_shop used it
+            auditor = await stack.enter_async_context(Auditor(settings.database_url, clock=clock))
+            app.state.figures = figures_of(shop, auditor)
             stopping = asyncio.Event()
-            duties = [asyncio.create_task(duty.run(stopping), name=duty.name) for duty in _duties(shop)]
+            duties = [asyncio.create_task(duty.run(stopping), name=duty.name) for duty in _duties(shop, auditor)]
             _rarely_collect()
             yield
             # A drain: what was asked is finished, then duties end their round, then pools close.
@@ -178,7 +181,7 @@ async def open_shop(
     )
 
 
-def _duties(shop: Shop) -> list[Duty]:
+def _duties(shop: Shop, auditor: Auditor) -> list[Duty]:
     async def forget() -> int:
         return await forget_old(shop.desk, before=shop.clock() - timedelta(hours=shop.settings.key_hours))
 
@@ -198,6 +201,7 @@ def _duties(shop: Shop) -> list[Duty]:
         Duty("finisher", finisher.run_once, pause_seconds=1.0),
         Duty("sender", sender.run_once, pause_seconds=0.5, steps_aside=buyers_wait),
         Duty("webhooks", webhooks.run_once, pause_seconds=0.5, steps_aside=buyers_wait),
+        Duty("auditor", auditor.run_once, pause_seconds=1.0),
         Duty("key forgetter", forget, pause_seconds=600.0),
         Duty("forgetter of sign-ins and links", forget_people, pause_seconds=600.0),
         Duty("session purge", SessionPurge(shop.desk, clock=shop.clock).run_once, pause_seconds=600.0),

@@ -1,4 +1,4 @@
-"""The command line: `evertill serve`, `import`, `demo`, `staff`."""
+"""The command line: `evertill serve`, `import`, `demo`, `audit`, `staff`."""
 
 import asyncio
 import os
@@ -13,13 +13,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from evertill.audit import NotAuditable, audit_at
+from evertill.audit.telling import tell, tell_json
 from evertill.catalog.importing import ImportReport, import_products
 from evertill.catalog.incoming import RowProblem
 from evertill.catalog.online_retail import demo_report_text, load_demo_catalog
 from evertill.clock import utc_now
 from evertill.logs import begin_logging
 from evertill.refusals import Conflict, Refusal
-from evertill.serve import AlreadyServing, database_of, serve, serve_ready, the_only_one
+from evertill.serve import AlreadyServing, NoShop, database_as_it_is, database_of, serve, serve_ready, the_only_one
 from evertill.settings import BadSetting, Settings, read_settings, without_password
 from evertill.signing import BadSecret
 from evertill.staff import Role, create_staff, new_password, set_password
@@ -162,6 +164,39 @@ async def _demo_admin(pool: Pool, settings: Settings) -> str:
     with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(password)
     return password
+
+
+@app.command(name="audit")
+def audit_command(
+    data: Data = None,
+    database_url: DatabaseUrl = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")] = False,
+) -> None:
+    """
+    Prove the books from the tables alone, also while the shop serves. Changes nothing.
+
+    Ends with 0 if they balance, with 1 if there is an anomaly (each is shown with the rows that prove it), with 2 if
+    the audit could not be run.
+    """
+    settings = read_settings({"data": data, "database_url": database_url})
+    try:
+        with database_as_it_is(settings) as url, err.status("Auditing"):
+            report = asyncio.run(audit_at(url, now=utc_now()))
+    except (NoShop, NotAuditable) as error:
+        _not_audited(str(error))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        _not_audited(str(error) or type(error).__name__)
+    if json:
+        sys.stdout.write(tell_json(report) + "\n")
+    else:
+        tell(report, out)
+    if report.anomalies:
+        raise typer.Exit(1)
+
+
+def _not_audited(why: str) -> NoReturn:
+    err.print(f"evertill: the audit could not be run: {why}", style="red", markup=False, soft_wrap=True)
+    raise typer.Exit(2)
 
 
 @staff_app.command(name="add")

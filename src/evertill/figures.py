@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from evertill.audit import Auditor
 from evertill.shop import Shop
 
 
@@ -45,8 +46,29 @@ class ShopFigures(Collector):
         return [limit, under_way, admitted, refused, groups, asks, waiting, connections, holds, held, waited]
 
 
-def figures_of(shop: Shop) -> CollectorRegistry:
+class AuditFigures(Collector):
+    """What the last audit found; nothing in workers that are not the auditor."""
+
+    def __init__(self, auditor: Auditor) -> None:
+        self._auditor = auditor
+
+    def collect(self) -> Iterable[Metric]:
+        report, finished_at = self._auditor.report, self._auditor.finished_at
+        if report is None or finished_at is None:
+            return []
+        anomalies = GaugeMetricFamily("evertill_audit_anomalies", "Anomalies in the books", labels=["kind"])
+        for kind, count in report.counts().items():
+            anomalies.add_metric([kind], count)
+        seconds = GaugeMetricFamily("evertill_audit_seconds", "How long the last audit took", value=report.seconds)
+        finished = GaugeMetricFamily(
+            "evertill_audit_finished_timestamp_seconds", "When the last audit ended", value=finished_at.timestamp()
+        )
+        return [anomalies, seconds, finished]
+
+
+def figures_of(shop: Shop, auditor: Auditor) -> CollectorRegistry:
     """A registry with one worker's figures."""
     registry = CollectorRegistry()
     registry.register(ShopFigures(shop))
+    registry.register(AuditFigures(auditor))
     return registry

@@ -39,6 +39,10 @@ class AlreadyServing(RuntimeError):
     """Another process serves from this data folder."""
 
 
+class NoShop(RuntimeError):
+    """There is no database of a shop there, and whoever asks is not to make one."""
+
+
 @contextmanager
 def database_of(settings: Settings) -> Iterator[Settings]:
     """
@@ -61,6 +65,28 @@ def database_of(settings: Settings) -> Iterator[Settings]:
         done.set()
         if keeper.ident is not None:
             keeper.join()
+        server.stop()
+
+
+@contextmanager
+def database_as_it_is(settings: Settings) -> Iterator[str]:
+    """
+    The URL of a database that is there already, for whoever only looks: nothing is made and nothing migrated. The
+    embedded server is started if it was not running, and let go of at the end.
+
+    Raises:
+        NoShop: The data folder has no database.
+    """
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    folder = settings.data / "postgres"
+    if not (folder / "PG_VERSION").exists():
+        raise NoShop(f"there is no shop in {settings.data}.")
+    server = EmbeddedServer(folder)
+    try:
+        yield server.url
+    finally:
         server.stop()
 
 

@@ -33,7 +33,7 @@ from evertill.shop import Shop
 from evertill.signing import Signer
 from tests.buying import key, open_session, placing, wish
 from tests.conftest import stock_up
-from tests.contention.audit import audit
+from tests.contention.counting import wrongs
 from tests.providers import Ledger
 
 Result = TypeVar("Result")
@@ -353,7 +353,7 @@ class Shops(RuleBasedStateMachine):
         self.do(self._compare())
 
     async def _compare(self) -> None:
-        assert await audit(self.shop.desk, START) == []
+        assert await wrongs(self.shop.desk, START) == []
         rows = await self.shop.desk.fetch("SELECT id, state, total_minor, refunded_minor FROM orders")
         assert {row["id"]: (row["state"], row["total_minor"], row["refunded_minor"]) for row in rows} == {
             id_: (order.state, order.total, order.refunds) for id_, order in self.made.items()

@@ -37,7 +37,7 @@ from evertill.signing import Signer
 from evertill.storage import Connection
 from tests.buying import books, key, open_session, placing, wish
 from tests.conftest import stock_up
-from tests.contention.audit import audit, audit_ledger
+from tests.contention.counting import ledger_wrongs, wrongs
 
 WORKERS = 3
 SHELF = {f"SKU-{number:02}": 25 for number in range(20)}
@@ -122,6 +122,7 @@ class Crowd:
         self.outcomes: Counter[str] = Counter()
         self.answered: set[tuple[str, str]] = set()  # keys whose asker got an answer
         self.surprises: list[BaseException] = []
+        self.audits = 0
 
     async def buyer(self, number: int) -> None:
         """Opens a session at one worker and presses at others: once, twice under one key, or in two tabs."""
@@ -183,9 +184,16 @@ class Crowd:
             await _finisher(shop, minutes=1).run_once()
             await asyncio.sleep(0.02)
 
+    async def audit(self, over: asyncio.Event) -> None:
+        """Again and again, whatever is going on: the books are sound at every moment."""
+        while not over.is_set():
+            assert await wrongs(self.workers[0].console, SHELF) == []
+            self.audits += 1
+
     async def come(self, buyers: int) -> None:
         over = asyncio.Event()
         duties = [asyncio.create_task(self.duties(shop, over)) for shop in self.workers]
+        duties.append(asyncio.create_task(self.audit(over)))
         results = await asyncio.gather(*(self.buyer(number) for number in range(buyers)), return_exceptions=True)
         over.set()
         results += await asyncio.gather(*duties, return_exceptions=True)
@@ -209,10 +217,10 @@ async def test_books_balance_whatever_a_crowd_and_a_bad_line_do(workers: list[Sh
     await crowd.come(buyers=120)
     assert not crowd.surprises, crowd.surprises[:3]
     pool = workers[0].desk
-    assert await audit(pool, SHELF) == []
+    assert await wrongs(pool, SHELF) == []
     await crowd.all_ends()
-    assert await audit(pool, SHELF) == []
-    assert await audit_ledger(pool) == []
+    assert await wrongs(pool, SHELF) == []
+    assert await ledger_wrongs(pool) == []
     kept = {(row["scope"], row["key"]) for row in await pool.fetch("SELECT scope, key FROM attempt_key")}
     assert crowd.answered <= kept | {
         # A second tab that found the order of the first is answered by it, and leaves no key of its own.
@@ -221,6 +229,7 @@ async def test_books_balance_whatever_a_crowd_and_a_bad_line_do(workers: list[Sh
         if name in ("a", "b")
     }
     assert crowd.outcomes["confirmed"] > 30, crowd.outcomes
+    assert crowd.audits > 1
 
 
 async def test_no_worker_waits_for_another_in_a_circle(workers: list[Shop]) -> None:
@@ -313,7 +322,7 @@ async def test_what_is_charged_is_what_the_session_said_at_that_moment(workers: 
             assert bought == []
         assert isinstance(revised, Session | Conflict)
         seen[len(bought)] += 1
-    assert await audit(workers[0].desk, SHELF) == []
+    assert await wrongs(workers[0].desk, SHELF) == []
 
 
 async def test_a_session_that_becomes_payable_between_two_looks_is_looked_at_again(
@@ -341,7 +350,7 @@ async def test_a_session_that_becomes_payable_between_two_looks_is_looked_at_aga
     assert isinstance(second, Completion)
     assert (second.state, meanwhile) == ("confirmed", [])
     assert await books(here, "SKU-00") == (25, 0, 1)
-    assert await audit(here.desk, SHELF) == []
+    assert await wrongs(here.desk, SHELF) == []
 
 
 async def test_settled_by_the_reconciler_before_its_own_worker_is_the_same_answer(workers: list[Shop]) -> None:
@@ -368,8 +377,8 @@ async def test_settled_by_the_reconciler_before_its_own_worker_is_the_same_answe
     assert isinstance(twin, Completion)
     assert (mine.state, mine.session.status, mine.order_id) == ("confirmed", SessionStatus.COMPLETED, twin.order_id)
     assert await books(here, "SKU-00") == (25, 0, 1)
-    assert await audit(here.desk, SHELF) == []
-    assert await audit_ledger(here.desk) == []
+    assert await wrongs(here.desk, SHELF) == []
+    assert await ledger_wrongs(here.desk) == []
 
 
 async def test_one_hundred_lines_of_many_units_are_one_order(workers: list[Shop], connection: Connection) -> None:

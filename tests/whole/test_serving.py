@@ -14,6 +14,8 @@ import asyncpg
 import httpx
 import pytest
 
+from evertill.audit import audit_at
+from evertill.clock import utc_now
 from tests.conftest import stock_up
 from tests.whole.running import EVERTILL, Browser, Serving, alive, kill_postgres, serving
 
@@ -67,6 +69,11 @@ def _wait_until_settled(shop: Serving, seconds: float = 90) -> list[str]:
 def _books(shop: Serving) -> tuple[int, int, int]:
     (row,) = _sql(shop, "SELECT on_hand, claimed, sold FROM stock")
     return row["on_hand"], row["claimed"], row["sold"]
+
+
+def _assert_clean(shop: Serving) -> None:
+    report = asyncio.run(audit_at(shop.database_url, now=utc_now()))
+    assert report.shown() == ()
 
 
 def test_it_starts_quickly_and_stops_when_told(data: Path) -> None:
@@ -171,7 +178,9 @@ def test_a_worker_killed_in_mid_payment_loses_nothing(shop: Serving) -> None:
     paying.join(30)
     shop.wait_ready()
     assert _states(shop) == ["pending"]
+    _assert_clean(shop)
     assert _wait_until_settled(shop) == ["confirmed"]
+    _assert_clean(shop)
     repeat = Browser(shop.url)
     repeat.cookies = browser.cookies
     answer = repeat.post(to, method="tok_slow", **fields)
@@ -216,6 +225,7 @@ def test_everything_killed_in_mid_payment_loses_nothing(shop: Serving) -> None:
         assert _books(again) == (1_000, 0, 1)
         assert len(_sql(again, "SELECT FROM sandbox_provider.charge")) == 1
         assert len(_sql(again, "SELECT FROM outbox WHERE kind = 'order_confirmed'")) == 1
+        _assert_clean(again)
 
 
 def test_a_cart_survives_the_death_of_everything(shop: Serving) -> None:
@@ -267,7 +277,9 @@ def test_the_database_killed_under_load_loses_no_acknowledged_order(shop: Servin
     assert len(told) > before > 0
     shop.stop()
     with serving(shop.data) as again:
+        _assert_clean(again)
         states = _wait_until_settled(again)
+        _assert_clean(again)
         on_hand, claimed, sold = _books(again)
         assert claimed == 0
         assert sold == states.count("confirmed")

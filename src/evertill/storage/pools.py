@@ -251,15 +251,29 @@ async def open_pool(
         timeout=acquire_s_max,
         command_timeout=statement_ms_max / 1000 + 5,
         max_inactive_connection_lifetime=300,
-        server_settings={
-            "application_name": f"evertill {purpose}",
-            "statement_timeout": str(statement_ms_max),
-            "lock_timeout": str(lock_ms_max),
-            "idle_in_transaction_session_timeout": str(statement_ms_max + 10_000),
-            "timezone": "UTC",
-        },
+        server_settings=_named_and_bounded(purpose, statement_ms_max, lock_ms_max),
     )
     return Pool(inner, purpose, acquire_s_max)
+
+
+async def open_connection(url: str, *, purpose: str, statement_ms_max: int, lock_ms_max: int) -> Connection:
+    """Open one connection under the same rules, for work that must not share a pool with anybody."""
+    return await asyncpg.connect(
+        url,
+        timeout=5.0,
+        command_timeout=statement_ms_max / 1000 + 5,
+        server_settings=_named_and_bounded(purpose, statement_ms_max, lock_ms_max),
+    )
+
+
+def _named_and_bounded(purpose: str, statement_ms_max: int, lock_ms_max: int) -> dict[str, str]:
+    return {
+        "application_name": f"evertill {purpose}",
+        "statement_timeout": str(statement_ms_max),
+        "lock_timeout": str(lock_ms_max),
+        "idle_in_transaction_session_timeout": str(statement_ms_max + 10_000),
+        "timezone": "UTC",
+    }
 
 
 async def _as_it_is(connection: object) -> None:

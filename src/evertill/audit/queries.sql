@@ -1,0 +1,424 @@
+-- schema --
+-- Which release's tables these are. No such table: they are not ours.
+SELECT max(version) FROM schema_version;
+
+-- become_auditor --
+-- One process at a time, for as long as its connection lives: whoever gets false leaves the audit to another.
+SELECT pg_try_advisory_lock($1);
+
+-- keep_to_itself --
+-- For this transaction: memory enough to join by hashing, one core at the most, nothing compiled.
+SELECT set_config('work_mem', '128MB', true), set_config('max_parallel_workers_per_gather', '0', true),
+       set_config('jit', 'off', true);
+
+-- count_rows --
+-- How many rows there are to look at.
+SELECT 'stock' AS "table", count(*) AS rows FROM stock
+UNION ALL SELECT 'orders', count(*) FROM orders
+UNION ALL SELECT 'order_line', count(*) FROM order_line
+UNION ALL SELECT 'payment_attempt', count(*) FROM payment_attempt
+UNION ALL SELECT 'refund', count(*) FROM refund
+UNION ALL SELECT 'checkout_session', count(*) FROM checkout_session
+UNION ALL SELECT 'attempt_key', count(*) FROM attempt_key
+UNION ALL SELECT 'outbox', count(*) FROM outbox
+UNION ALL SELECT 'order_event', count(*) FROM order_event;
+
+-- Every check has two statements, run in one snapshot. find_… names what is wrong: its kind, what it is about (a word and a key), and how
+-- many there are of that kind; at most $1 of each kind. prove_… gives, for the keys in $1, the rows that prove it: the
+-- table and the facts, or null where the proof is that there is no such row.
+
+-- find_units --
+-- Claimed is what orders whose payment is open hold of a SKU, sold is what confirmed ones hold, and both fit on hand.
+WITH spoken AS (
+    SELECT order_line.sku,
+           coalesce(sum(quantity) FILTER (WHERE state <> 'confirmed'), 0) AS claimed,
+           coalesce(sum(quantity) FILTER (WHERE state = 'confirmed'), 0)  AS sold
+      FROM orders JOIN order_line ON order_line.order_id = orders.id
+     WHERE state IN ('pending', 'held', 'confirmed')
+     GROUP BY order_line.sku
+), wrong AS (
+    SELECT kind.name AS kind, coalesce(stock.sku, spoken.sku) AS key
+      FROM stock
+      FULL JOIN spoken ON spoken.sku = stock.sku
+     CROSS JOIN LATERAL (VALUES
+               ('units_claimed', coalesce(stock.claimed, 0) <> coalesce(spoken.claimed, 0)),
+               ('units_sold',    coalesce(stock.sold, 0) <> coalesce(spoken.sold, 0)),
+               ('oversold',      stock.claimed + stock.sold > stock.on_hand OR stock.claimed < 0 OR stock.sold < 0)
+           ) AS kind (name, holds)
+     WHERE kind.holds
+), placed AS (
+    SELECT kind, key, count(*) OVER (PARTITION BY kind) AS of_kind,
+           row_number() OVER (PARTITION BY kind ORDER BY key) AS place
+      FROM wrong
+)
+  SELECT kind, 'sku' AS about, key, of_kind FROM placed WHERE place <= $1 ORDER BY kind, place;
+
+-- prove_units --
+SELECT key, 'stock' AS "table",
+       CASE WHEN stock.sku IS NOT NULL THEN json_build_object(
+           'sku', stock.sku, 'on_hand', on_hand, 'claimed', claimed, 'sold', sold, 'free', on_hand - claimed - sold
+       ) END AS facts
+  FROM unnest($1::text[]) AS key
+  LEFT JOIN stock ON stock.sku = key
+UNION ALL
+SELECT key, 'order_line, summed',
+       json_build_object(
+           'of_orders', count(*), 'claimed', coalesce(sum(quantity) FILTER (WHERE state <> 'confirmed'), 0),
+           'sold', coalesce(sum(quantity) FILTER (WHERE state = 'confirmed'), 0)
+       )
+  FROM unnest($1::text[]) AS key
+  JOIN order_line ON order_line.sku = key
+  JOIN orders ON orders.id = order_line.order_id AND state IN ('pending', 'held', 'confirmed')
+ GROUP BY key;
+
+-- find_lines --
+-- An order has lines and is their sum; a line has its order.
+WITH summed AS (
+    SELECT order_id, sum(total_minor) AS total_minor, bool_and(total_minor = unit_price_minor * quantity) AS multiplies
+      FROM order_line
+     GROUP BY order_id
+), wrong AS (
+    SELECT CASE WHEN orders.id IS NULL       THEN 'line_without_order'
+                WHEN summed.order_id IS NULL THEN 'order_without_lines'
+                ELSE 'sums_differ' END AS kind,
+           coalesce(orders.id, summed.order_id) AS key
+      FROM orders
+      FULL JOIN summed ON summed.order_id = orders.id
+     WHERE orders.id IS NULL OR summed.order_id IS NULL OR orders.subtotal_minor <> summed.total_minor
+        OR NOT summed.multiplies
+        OR orders.total_minor <> orders.subtotal_minor + orders.delivery_minor
+                                 + CASE WHEN orders.tax_included THEN 0 ELSE orders.tax_minor END
+), placed AS (
+    SELECT kind, key, count(*) OVER (PARTITION BY kind) AS of_kind,
+           row_number() OVER (PARTITION BY kind ORDER BY key) AS place
+      FROM wrong
+)
+  SELECT kind, 'order' AS about, key::text, of_kind FROM placed WHERE place <= $1 ORDER BY kind, place;
+
+-- prove_lines --
+SELECT key, 'orders' AS "table",
+       CASE WHEN orders.id IS NOT NULL THEN json_build_object(
+           'id', id, 'number', number, 'state', state, 'subtotal_minor', subtotal_minor, 'delivery_minor', delivery_minor,
+           'tax_minor', tax_minor, 'tax_included', tax_included, 'total_minor', total_minor
+       ) END AS facts
+  FROM unnest($1::text[]) AS key
+  LEFT JOIN orders ON orders.id = key::uuid
+UNION ALL
+SELECT key, 'order_line',
+       CASE WHEN order_line.order_id IS NOT NULL THEN json_build_object(
+           'order_id', order_id, 'line', line, 'sku', sku, 'quantity', quantity, 'unit_price_minor', unit_price_minor,
+           'total_minor', total_minor
+       ) END
+  FROM unnest($1::text[]) AS key
+  LEFT JOIN order_line ON order_line.order_id = key::uuid;
+
+-- find_payments --
+-- An order has one attempt, of its total and currency, whose state fits its own; an attempt has its order.
+WITH seconds AS MATERIALIZED (
+    SELECT order_id FROM payment_attempt GROUP BY order_id HAVING count(*) > 1
+), paired AS (
+    SELECT CASE WHEN orders.id IS NULL  THEN 'attempt_without_order'
+                WHEN attempt.id IS NULL THEN 'order_without_attempt'
+                WHEN (attempt.amount_minor, attempt.currency) <> (orders.total_minor, orders.currency)
+                                        THEN 'amount_differs'
+                ELSE CASE orders.state
+                     WHEN 'pending'   THEN CASE WHEN attempt.state <> 'recorded' THEN 'not_settled' END
+                     WHEN 'held'      THEN CASE WHEN attempt.state <> 'unknown' THEN 'not_settled' END
+                     WHEN 'confirmed' THEN CASE WHEN attempt.state <> 'authorised' OR attempt.void_due_at IS NOT NULL
+                                                THEN 'not_paid' END
+                     WHEN 'shipped'   THEN CASE WHEN attempt.state <> 'captured' THEN 'not_paid' END
+                     WHEN 'declined'  THEN CASE WHEN attempt.state <> 'declined' THEN 'charged_for_nothing' END
+                     -- Cancelled: let go, about to be let go, or taken after all and given back.
+                     ELSE CASE WHEN NOT (attempt.state = 'voided'
+                                         OR attempt.state = 'authorised' AND attempt.void_due_at IS NOT NULL
+                                         OR attempt.state = 'captured' AND orders.refunded_minor = orders.total_minor)
+                               THEN 'charged_for_nothing' END
+                     END
+                END AS kind,
+           coalesce(orders.id, attempt.order_id) AS key
+      FROM orders
+      FULL JOIN payment_attempt AS attempt ON attempt.order_id = orders.id
+), wrong AS (
+    SELECT 'second_attempt' AS kind, order_id AS key FROM seconds
+    UNION ALL
+    SELECT kind, key FROM paired
+     WHERE kind IS NOT NULL AND NOT EXISTS (SELECT FROM seconds WHERE seconds.order_id = paired.key)
+), placed AS (
+    SELECT kind, key, count(*) OVER (PARTITION BY kind) AS of_kind,
+           row_number() OVER (PARTITION BY kind ORDER BY key) AS place
+      FROM wrong
+)
+  SELECT kind, 'order' AS about, key::text, of_kind FROM placed WHERE place <= $1 ORDER BY kind, place;
+
+-- prove_payments --
+SELECT key, 'orders' AS "table",
+       CASE WHEN orders.id IS NOT NULL THEN json_build_object(
+           'id', orders.id, 'number', number, 'state', state, 'total_minor', total_minor, 'currency', currency,
+           'refunded_minor', refunded_minor, 'placed_at', placed_at
+       ) END AS facts
+  FROM unnest($1::text[]) AS key
+  LEFT JOIN orders ON orders.id = key::uuid
+UNION ALL
+SELECT key, 'payment_attempt',
+       CASE WHEN attempt.id IS NOT NULL THEN json_build_object(
+           'id', attempt.id, 'order_id', order_id, 'state', state, 'amount_minor', amount_minor, 'currency', currency,
+           'recorded_at', recorded_at, 'void_due_at', void_due_at
+       ) END
+  FROM unnest($1::text[]) AS key
+  LEFT JOIN payment_attempt AS attempt ON attempt.order_id = key::uuid;
+
+-- find_sessions --
+-- A session and the order it became know each other and agree on how far they are; a session is bought once.
+WITH apart AS (
+    SELECT session.id AS session_id, session.order_id, orders.id AS found_id, orders.session_id AS of_session_id,
+           orders.state
+      FROM checkout_session AS session
+      FULL JOIN orders ON orders.id = session.order_id
+     WHERE (session.order_id IS NOT NULL OR session.id IS NULL)
+       AND (session.id IS NULL OR orders.id IS NULL OR orders.session_id <> session.id
+            OR CASE session.status WHEN 'completing' THEN orders.state NOT IN ('pending', 'held')
+                                   ELSE orders.state NOT IN ('confirmed', 'shipped', 'cancelled') END)
+), judged AS (
+    SELECT CASE WHEN apart.session_id IS NOT NULL AND apart.found_id IS NULL THEN 'session_without_order'
+                WHEN apart.session_id IS NOT NULL                           THEN 'session_disagrees'
+                -- What is left are orders that no session names: declined ones are right to be.
+                WHEN own.id IS NULL                                         THEN 'order_without_session'
+                WHEN apart.state = 'declined'                               THEN NULL
+                WHEN other.id IS NOT NULL                                   THEN 'bought_twice'
+                ELSE 'session_disagrees' END AS kind,
+           coalesce(apart.session_id, apart.of_session_id) AS key
+      FROM apart
+      LEFT JOIN checkout_session AS own ON own.id = apart.of_session_id AND apart.session_id IS NULL
+      LEFT JOIN orders AS other ON other.id = own.order_id AND other.session_id = own.id AND other.state <> 'declined'
+), wrong AS (
+    SELECT DISTINCT kind, key FROM judged WHERE kind IS NOT NULL
+), placed AS (
+    SELECT kind, key, count(*) OVER (PARTITION BY kind) AS of_kind,
+           row_number() OVER (PARTITION BY kind ORDER BY key) AS place
+      FROM wrong
+)
+  SELECT kind, 'session' AS about, key::text, of_kind FROM placed WHERE place <= $1 ORDER BY kind, place;
+
+-- prove_sessions --
+-- The order a session names, and the living ones that name it; where it is not there, all that name it.
+WITH named AS (
+    SELECT key, session.id AS session_id, session.order_id, status, updated_at
+      FROM unnest($1::text[]) AS key
+      LEFT JOIN checkout_session AS session ON session.id = key::uuid
+), related AS (
+    SELECT key, order_id FROM named WHERE order_id IS NOT NULL
+    UNION
+    SELECT key, orders.id
+      FROM named
+      JOIN orders ON orders.session_id = named.key::uuid AND (orders.state <> 'declined' OR named.session_id IS NULL)
+)
+SELECT key, 'checkout_session' AS "table",
+       CASE WHEN session_id IS NOT NULL THEN json_build_object(
+           'id', session_id, 'status', status, 'order_id', order_id, 'updated_at', updated_at
+       ) END AS facts
+  FROM named
+UNION ALL
+SELECT key, 'orders',
+       CASE WHEN orders.id IS NOT NULL THEN json_build_object(
+           'id', orders.id, 'number', number, 'state', state, 'session_id', session_id, 'placed_at', placed_at
+       ) END
+  FROM related
+  LEFT JOIN orders ON orders.id = related.order_id;
+
+-- find_names --
+-- Whatever names an order names one that is there.
+WITH wrong AS (
+    SELECT DISTINCT 'key_without_order' AS kind, order_id AS key
+      FROM attempt_key
+     WHERE order_id IS NOT NULL AND NOT EXISTS (SELECT FROM orders WHERE orders.id = attempt_key.order_id)
+    UNION ALL
+    SELECT DISTINCT 'event_without_order', order_id
+      FROM order_event
+     WHERE NOT EXISTS (SELECT FROM orders WHERE orders.id = order_event.order_id)
+), placed AS (
+    SELECT kind, key, count(*) OVER (PARTITION BY kind) AS of_kind,
+           row_number() OVER (PARTITION BY kind ORDER BY key) AS place
+      FROM wrong
+)
+  SELECT kind, 'order' AS about, key::text, of_kind FROM placed WHERE place <= $1 ORDER BY kind, place;
+
+-- prove_names --
+SELECT key, 'orders' AS "table", NULL::json AS facts FROM unnest($1::text[]) AS key
+UNION ALL
+SELECT order_id::text, 'attempt_key', json_build_object('key', key, 'order_id', order_id, 'created_at', created_at)
+  FROM attempt_key
+ WHERE order_id = ANY ($1::text[]::uuid[])
+UNION ALL
+SELECT order_id::text, 'order_event', json_build_object('id', id, 'order_id', order_id, 'made_at', made_at)
+  FROM order_event
+ WHERE order_id = ANY ($1::text[]::uuid[]);
+
+-- find_letters --
+-- A confirmed order is confirmed by one letter, where there is an e-mail to write to; any other order by none.
+WITH told AS (
+    SELECT facts ->> 'order_id' AS order_id, count(*) AS letters
+      FROM outbox
+     WHERE kind = 'order_confirmed'
+     GROUP BY 1
+), paired AS (
+    SELECT coalesce(orders.id::text, told.order_id, '') AS key, coalesce(told.letters, 0) AS letters,
+           coalesce(orders.email <> '' AND orders.state IN ('confirmed', 'shipped', 'cancelled'), false)::integer AS due
+      FROM orders
+      FULL JOIN told ON told.order_id = orders.id::text
+), placed AS (
+    SELECT kind, key, count(*) OVER (PARTITION BY kind) AS of_kind,
+           row_number() OVER (PARTITION BY kind ORDER BY key) AS place
+      FROM (SELECT CASE WHEN letters < due THEN 'not_told' ELSE 'told_wrongly' END AS kind, key
+              FROM paired WHERE letters <> due) AS wrong
+)
+  SELECT kind, 'order' AS about, key, of_kind FROM placed WHERE place <= $1 ORDER BY kind, place;
+
+-- prove_letters --
+SELECT key, 'orders' AS "table",
+       CASE WHEN orders.id IS NOT NULL THEN json_build_object(
+           'id', orders.id, 'number', number, 'state', state, 'has_email', email <> '', 'settled_at', settled_at
+       ) END AS facts
+  FROM unnest($1::text[]) AS key
+  LEFT JOIN orders ON orders.id::text = key
+UNION ALL
+SELECT key, 'outbox',
+       CASE WHEN letter.id IS NOT NULL THEN json_build_object(
+           'id', letter.id, 'kind', kind, 'facts', letter.facts ->> 'order_id', 'created_at', created_at,
+           'sent_at', sent_at
+       ) END
+  FROM unnest($1::text[]) AS key
+  LEFT JOIN outbox AS letter
+         ON letter.kind = 'order_confirmed' AND coalesce(letter.facts ->> 'order_id', '') = key;
+
+-- find_refunds --
+-- What an order says was given back is the sum of its refunds, and each is of money that was taken for that order.
+WITH given AS (
+    SELECT order_id, attempt_id, currency, sum(amount_minor) AS amount_minor
+      FROM refund
+     WHERE state <> 'failed'
+     GROUP BY order_id, attempt_id, currency
+), of_order AS (
+    SELECT order_id, sum(amount_minor) AS amount_minor FROM given GROUP BY order_id
+), wrong AS (
+    SELECT 'refunds_differ' AS kind, coalesce(orders.id, of_order.order_id) AS key
+      FROM (SELECT id, refunded_minor FROM orders WHERE refunded_minor <> 0) AS orders
+      FULL JOIN of_order ON of_order.order_id = orders.id
+     WHERE coalesce(orders.refunded_minor, 0) <> coalesce(of_order.amount_minor, 0)
+    UNION ALL
+    SELECT DISTINCT 'refund_not_covered', given.order_id
+      FROM given
+      LEFT JOIN payment_attempt AS attempt ON attempt.id = given.attempt_id AND attempt.order_id = given.order_id
+     WHERE attempt.id IS NULL OR attempt.state <> 'captured' OR given.currency <> attempt.currency
+        OR given.amount_minor > attempt.amount_minor
+), placed AS (
+    SELECT kind, key, count(*) OVER (PARTITION BY kind) AS of_kind,
+           row_number() OVER (PARTITION BY kind ORDER BY key) AS place
+      FROM wrong
+)
+  SELECT kind, 'order' AS about, key::text, of_kind FROM placed WHERE place <= $1 ORDER BY kind, place;
+
+-- prove_refunds --
+SELECT key, 'orders' AS "table",
+       CASE WHEN orders.id IS NOT NULL THEN json_build_object(
+           'id', orders.id, 'number', number, 'state', state, 'total_minor', total_minor, 'currency', currency,
+           'refunded_minor', refunded_minor
+       ) END AS facts
+  FROM unnest($1::text[]) AS key
+  LEFT JOIN orders ON orders.id = key::uuid
+UNION ALL
+SELECT key, 'refund',
+       CASE WHEN refund.id IS NOT NULL THEN json_build_object(
+           'id', refund.id, 'order_id', order_id, 'attempt_id', attempt_id, 'state', state, 'amount_minor', amount_minor,
+           'currency', currency
+       ) END
+  FROM unnest($1::text[]) AS key
+  LEFT JOIN refund ON refund.order_id = key::uuid AND refund.state <> 'failed'
+UNION ALL
+SELECT refund.order_id::text, 'payment_attempt',
+       json_build_object(
+           'id', attempt.id, 'order_id', attempt.order_id, 'state', attempt.state, 'amount_minor', attempt.amount_minor,
+           'currency', attempt.currency
+       )
+  FROM (SELECT DISTINCT order_id, attempt_id FROM refund
+         WHERE order_id = ANY ($1::text[]::uuid[]) AND state <> 'failed') AS refund
+  JOIN payment_attempt AS attempt ON attempt.id = refund.attempt_id;
+
+-- find_overdue --
+-- Nothing that waits for the provider is past its time by more than we are patient: before $2 it should have been.
+WITH wrong AS (
+    SELECT 'hold_past_end' AS kind, id AS key FROM orders WHERE state = 'pending' AND placed_at < $2
+    UNION
+    SELECT 'hold_past_end', order_id FROM payment_attempt WHERE next_look_at < $2
+    UNION ALL
+    SELECT 'capture_past_due', order_id FROM payment_attempt WHERE capture_due_at < $2
+    UNION ALL
+    SELECT 'void_past_due', order_id FROM payment_attempt WHERE void_due_at < $2
+    UNION ALL
+    SELECT DISTINCT 'refund_past_due', order_id FROM refund WHERE next_look_at < $2
+), placed AS (
+    SELECT kind, key, count(*) OVER (PARTITION BY kind) AS of_kind,
+           row_number() OVER (PARTITION BY kind ORDER BY key) AS place
+      FROM wrong
+)
+  SELECT kind, 'order' AS about, key::text, of_kind FROM placed WHERE place <= $1 ORDER BY kind, place;
+
+-- prove_overdue --
+SELECT key, 'orders' AS "table",
+       CASE WHEN orders.id IS NOT NULL THEN json_build_object(
+           'id', orders.id, 'number', number, 'state', state, 'placed_at', placed_at
+       ) END AS facts
+  FROM unnest($1::text[]) AS key
+  LEFT JOIN orders ON orders.id = key::uuid
+UNION ALL
+SELECT order_id::text, 'payment_attempt',
+       json_build_object(
+           'id', id, 'state', state, 'next_look_at', next_look_at, 'capture_due_at', capture_due_at,
+           'void_due_at', void_due_at, 'looks', looks
+       )
+  FROM payment_attempt
+ WHERE order_id = ANY ($1::text[]::uuid[])
+   AND (next_look_at IS NOT NULL OR capture_due_at IS NOT NULL OR void_due_at IS NOT NULL)
+UNION ALL
+SELECT order_id::text, 'refund', json_build_object('id', id, 'state', state, 'next_look_at', next_look_at, 'looks', looks)
+  FROM refund
+ WHERE order_id = ANY ($1::text[]::uuid[]) AND next_look_at IS NOT NULL;
+
+-- find_outbox --
+-- What must be told is told. A queue that is late but moves is late, not stuck. Stuck is what was due before $2 and was
+-- overtaken (what was written after $2's length behind it was sent), or where nothing was sent since $2; and what was
+-- tried more often ($4 letters, $5 events) than anything may be: whoever tries it dies of it.
+WITH moving AS (
+    SELECT max(sent_at) AS letter_sent_at, max(created_at) FILTER (WHERE sent_at IS NOT NULL) AS letter_reached
+      FROM outbox
+), moving_events AS (
+    SELECT max(sent_at) AS event_sent_at, max(made_at) FILTER (WHERE sent_at IS NOT NULL) AS event_reached
+      FROM order_event
+), wrong AS (
+    SELECT 'letter_stuck' AS kind, 'letter' AS about, id AS key
+      FROM outbox CROSS JOIN moving
+     WHERE due_at IS NOT NULL
+       AND (tries > $4 OR due_at < $2 AND (letter_sent_at IS NULL OR letter_sent_at < $2
+                                           OR letter_reached > due_at + $3::interval))
+    UNION ALL
+    SELECT 'event_stuck', 'event', id
+      FROM order_event CROSS JOIN moving_events
+     WHERE due_at IS NOT NULL
+       AND (tries > $5 OR due_at < $2 AND (event_sent_at IS NULL OR event_sent_at < $2
+                                           OR event_reached > due_at + $3::interval))
+), placed AS (
+    SELECT kind, about, key, count(*) OVER (PARTITION BY kind) AS of_kind,
+           row_number() OVER (PARTITION BY kind ORDER BY key) AS place
+      FROM wrong
+)
+  SELECT kind, about, key::text, of_kind FROM placed WHERE place <= $1 ORDER BY kind, place;
+
+-- prove_outbox --
+SELECT id::text AS key, 'outbox' AS "table",
+       json_build_object('id', id, 'kind', kind, 'created_at', created_at, 'due_at', due_at, 'tries', tries) AS facts
+  FROM outbox
+ WHERE id = ANY ($1::text[]::uuid[])
+UNION ALL
+SELECT id::text, 'order_event',
+       json_build_object('id', id, 'order_id', order_id, 'made_at', made_at, 'due_at', due_at, 'tries', tries)
+  FROM order_event
+ WHERE id = ANY ($1::text[]::uuid[]);
