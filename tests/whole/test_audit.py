@@ -64,6 +64,8 @@ def test_clean_books_end_with_0_and_wrong_ones_with_1(tmp_path_factory: pytest.T
     [
         (("--data", "nowhere"), "there is no shop in nowhere"),
         (("--database-url", "postgresql://nobody@127.0.0.1:1/nothing"), "could not be run"),
+        (("--database-url", "postgresql://user@localhost:many/shop"), "URL cannot be read"),
+        (("--database-url", "postgresql://user:secret@[::1/shop"), "setting database_url"),
         (("--database-url", "mysql://localhost/shop"), "setting database_url"),
     ],
 )
@@ -76,6 +78,7 @@ def test_what_cannot_be_audited_ends_with_2_and_a_sentence(
     assert ended.returncode == 2
     assert sentence in ended.stderr
     assert "Traceback" not in ended.stderr
+    assert "secret" not in ended.stderr
     assert list(tmp_path.iterdir()) == []
 
 

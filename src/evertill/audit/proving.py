@@ -84,8 +84,16 @@ async def audit_at(url: str, *, now: datetime) -> Report:
 
 
 async def connect(url: str) -> Connection:
-    """A connection with the bounds of an audit."""
-    return await open_connection(url, purpose="audit", statement_ms_max=_STATEMENT_MS_MAX, lock_ms_max=_LOCK_MS_MAX)
+    """
+    A connection with the bounds of an audit.
+
+    Raises:
+        NotAuditable: That URL leads nowhere.
+    """
+    try:
+        return await open_connection(url, purpose="audit", statement_ms_max=_STATEMENT_MS_MAX, lock_ms_max=_LOCK_MS_MAX)
+    except ValueError as error:  # asyncpg's word for a URL it cannot read; it may repeat a password, so it is not said
+        raise NotAuditable("the database's URL cannot be read: is it postgresql://user@host:5432/name?") from error
 
 
 async def _refuse_other_tables(connection: Connection) -> None:
