@@ -341,6 +341,26 @@ def _is(row: Row, table: str, facts: Mapping[str, object] | None, names: Mapping
     return {name: row.facts.get(name, "missing") for name in wanted} == wanted
 
 
+async def test_units_that_no_order_explains_at_all(history: History, connection: Connection) -> None:
+    """That there is none is part of the proof."""
+    await connection.execute("UPDATE stock SET on_hand = 1, claimed = 1 WHERE sku = 'GONE'")
+    (anomaly,) = (await audited(connection)).shown()
+    assert (anomaly.kind, anomaly.subject) == (Kind.UNITS_CLAIMED, "sku:GONE")
+    assert anomaly.proof == (
+        Row("stock", {"sku": "GONE", "on_hand": 1, "claimed": 1, "sold": 0, "free": 0}),
+        Row("order_line, summed", {"of_orders": 0, "claimed": 0, "sold": 0}),
+    )
+
+
+async def test_units_of_a_sku_that_has_no_stock(history: History, connection: Connection) -> None:
+    """Two claims and one sale of teas that nobody has ever counted."""
+    await connection.execute("DELETE FROM stock WHERE sku = 'TEA'")
+    claimed, sold = (await audited(connection)).shown()
+    assert (claimed.kind, sold.kind) == (Kind.UNITS_CLAIMED, Kind.UNITS_SOLD)
+    assert claimed.proof == sold.proof
+    assert claimed.proof[0] == Row("stock", None)
+
+
 def test_every_kind_has_a_wound_a_check_and_a_sentence() -> None:
     """Nobody adds a kind that nothing finds, or that nobody saw found."""
     assert [wound.kind for wound in WOUNDS] == list(Kind)

@@ -63,12 +63,15 @@ SELECT key, 'stock' AS "table",
 UNION ALL
 SELECT key, 'order_line, summed',
        json_build_object(
-           'of_orders', count(*), 'claimed', coalesce(sum(quantity) FILTER (WHERE state <> 'confirmed'), 0),
+           'of_orders', count(DISTINCT spoken.id),
+           'claimed', coalesce(sum(quantity) FILTER (WHERE state <> 'confirmed'), 0),
            'sold', coalesce(sum(quantity) FILTER (WHERE state = 'confirmed'), 0)
        )
   FROM unnest($1::text[]) AS key
-  JOIN order_line ON order_line.sku = key
-  JOIN orders ON orders.id = order_line.order_id AND state IN ('pending', 'held', 'confirmed')
+  LEFT JOIN (SELECT orders.id, orders.state, order_line.sku, order_line.quantity
+               FROM order_line
+               JOIN orders ON orders.id = order_line.order_id AND orders.state IN ('pending', 'held', 'confirmed')
+            ) AS spoken ON spoken.sku = key
  GROUP BY key;
 
 -- find_lines --
