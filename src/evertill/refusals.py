@@ -6,6 +6,7 @@ The expected noes of the shop, two levels deep: Refusal, and one class per kind 
     ├── SignInNeeded       401
     ├── NotAllowed         403
     ├── NotFound           404
+    ├── Stalled            408  the rest of the request did not come
     ├── Conflict           409  the attempt's name was used for something else, or the state forbids it
     ├── TooLarge           413
     ├── WrongContentType   415
@@ -77,6 +78,10 @@ class NotAllowed(Refusal):
 
 class NotFound(Refusal):
     status = 404
+
+
+class Stalled(Refusal):
+    status = 408
 
 
 class Conflict(Refusal):

@@ -76,6 +76,8 @@ class Site:
         cookies: Mapping[str, str] | None = None,
         client: str = "192.0.2.7",
         cut_off: bool = False,
+        stalls: bool = False,
+        twice: tuple[str, str] | None = None,
     ) -> Answer:
         path, _, query = target.partition("?")
         jar = "; ".join(f"{name}={value}" for name, value in (self.cookies if cookies is None else cookies).items())
@@ -88,11 +90,16 @@ class Site:
             "headers": [(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in sent.items()],
             "client": (client, 4711), "server": ("127.0.0.1", 8000), "state": {},
         }  # fmt: skip
+        if twice is not None:
+            scope["headers"].append((twice[0].encode(), twice[1].encode()))
         messages: list[Any] = []
-        asked: Iterator[Any] = iter([{"type": "http.request", "body": body, "more_body": cut_off}])
+        asked: Iterator[Any] = iter([{"type": "http.request", "body": body, "more_body": cut_off or stalls}])
 
         async def receive() -> Any:
-            return next(asked, {"type": "http.disconnect"})
+            message = next(asked, None)
+            if message is None and stalls:
+                await asyncio.Event().wait()
+            return message or {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
             messages.append(message)
@@ -556,3 +563,30 @@ async def test_a_buyer_who_hangs_up_in_the_middle_of_a_form_is_no_fault(
         answer = await site.ask("POST", path, body=b"csrf=", headers=headers, cut_off=True)
         assert answer.status == 400, path
     assert "fault" not in caplog.text
+
+
+async def test_a_request_that_stalls_is_answered_and_holds_nothing_up(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest of a body that does not come is waited for ten seconds, not for ever: 408, in words or in code."""
+    for module in ("browser", "exchange"):
+        monkeypatch.setattr(f"evertill.web.{module}.RECEIVE_SECONDS_MAX", 0.05)
+    agent = {"ucp-agent": f'profile="http://127.0.0.1:8000{OWN_PLATFORM}"', "content-type": "application/json"}
+    form = {"content-type": "application/x-www-form-urlencoded", "content-length": "50"}
+    for path, headers in (("/ucp/v1/checkout-sessions", agent), ("/cart/lines", form)):
+        async with asyncio.timeout(5):
+            answer = await site.ask("POST", path, body=b"{", headers={**headers, "content-length": "50"}, stalls=True)
+        assert answer.status == 408, path
+        assert b"Nothing was changed" in answer.body
+
+
+async def test_an_attempt_with_two_names_is_refused(site: Site) -> None:
+    """Of two Idempotency-Keys nobody can say which is meant."""
+    scope_headers = {"ucp-agent": f'profile="http://127.0.0.1:8000{OWN_PLATFORM}"', "content-type": "application/json"}
+    body = b'{"line_items":[{"item":{"id":"MUG"},"quantity":1}]}'
+    answer = await site.ask(
+        "POST", "/ucp/v1/checkout-sessions", body=body,
+        headers={**scope_headers, "idempotency-key": "one"}, twice=("idempotency-key", "two"),
+    )  # fmt: skip
+    assert answer.status == 400
+    assert b"one Idempotency-Key" in answer.body

@@ -64,7 +64,7 @@ def test_clean_books_end_with_0_and_wrong_ones_with_1(tmp_path_factory: pytest.T
     [
         (("--data", "nowhere"), "there is no shop in nowhere"),
         (("--database-url", "postgresql://nobody@127.0.0.1:1/nothing"), "could not be run"),
-        (("--database-url", "postgresql://user@localhost:many/shop"), "URL cannot be read"),
+        (("--database-url", "postgresql://user@localhost:many/shop"), "setting database_url"),
         (("--database-url", "postgresql://user:secret@[::1/shop"), "setting database_url"),
         (("--database-url", "mysql://localhost/shop"), "setting database_url"),
     ],

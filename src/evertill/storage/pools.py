@@ -163,7 +163,7 @@ class Held:
         self._asked = perf_counter()
         try:
             self._connection = await pool.inner.acquire(timeout=pool.acquire_s_max)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise self._bounded(error) or error from error
         self._had = perf_counter()
         return self._connection
@@ -175,7 +175,7 @@ class Held:
         self._pool._note(self._caller, self._had - self._asked, perf_counter() - self._had)
         try:
             await self._pool.inner.release(self._connection)
-        except (OSError, asyncpg.InterfaceError):
+        except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             if error is None:
                 raise
         if error is not None and (bounded := self._bounded(error)) is not None:
@@ -218,7 +218,9 @@ _SENTENCES = {
 
 def _is_lost(error: BaseException) -> bool:
     """Whether it is the client's word for a connection that is gone; its other words are for faults of ours."""
-    return isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
+    if isinstance(error, asyncpg.InternalClientError):  # a server that died in mid-sentence
+        return "cannot switch to state" in str(error)
+    return isinstance(error, asyncpg.InterfaceError) and any(word in str(error) for word in ("closed", "released"))
 
 
 def tag_of(statement: str) -> str:

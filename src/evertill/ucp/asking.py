@@ -119,6 +119,8 @@ def key_name(asked: Asked) -> str | None:
     header = asked.header(b"idempotency-key")
     if header is None:
         return None
+    if asked.repeated and sum(name == b"idempotency-key" for name, _ in asked.scope["headers"]) > 1:
+        raise Malformed("invalid_request", "Send one Idempotency-Key, not several.")
     name = header[1:-1] if len(header) >= 2 and header[0] == header[-1] == '"' else header
     if not 1 <= len(name) <= _KEY_MAX or not (name.isascii() and name.isprintable()):
         raise Malformed("invalid_request", f"An Idempotency-Key has 1 to {_KEY_MAX} printable ASCII characters.")

@@ -62,6 +62,7 @@ _SAY_WHO = (
 _NOT_FOUND = Answer(404, "There is no such thing, or it is another platform's.", (ProtocolError,))
 _CONFLICT = Answer(409, "The key was used for something else, or the checkout is past changing.", (ProtocolError,))
 _BODY = (
+    Answer(408, "The rest of the body did not come within ten seconds.", (ProtocolError,)),
     Answer(413, "The body is longer than 64 KiB.", (ProtocolError,)),
     Answer(415, "The body is not application/json.", (ProtocolError,)),
 )

@@ -1,5 +1,6 @@
 """Who sends a request: a browser (a random token in a cookie), maybe signed in; and proof that a form is ours."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from litestar.response.base import ASGIResponse, Response
 from evertill.refusals import Malformed, NotAllowed, WrongContentType
 from evertill.shop import Shop
 from evertill.signing import new_token, token_hash
-from evertill.web.exchange import cut_off, too_large
+from evertill.web.exchange import RECEIVE_SECONDS_MAX, cut_off, stalled, too_large
 
 ShopRequest: TypeAlias = Request[Any, Any, State]
 
@@ -185,7 +186,10 @@ async def read_body(request: ShopRequest, bytes_max: int) -> bytes:
     if stated.isdigit() and int(stated) > bytes_max:
         raise too_large(bytes_max)
     try:
-        body = await request.body()
+        async with asyncio.timeout(RECEIVE_SECONDS_MAX):
+            body = await request.body()
+    except TimeoutError as error:
+        raise stalled() from error
     except InternalServerException as error:  # the framework's word for it; it is no fault of ours
         raise cut_off() from error
     if len(body) > bytes_max:

@@ -5,13 +5,16 @@ For what is asked thousands of times a second (docs/decisions/0009): the API by 
 forms are the framework's.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from litestar.types import Receive, Send
 
-from evertill.refusals import Malformed, TooLarge
+from evertill.refusals import Malformed, Stalled, TooLarge
+
+RECEIVE_SECONDS_MAX = 10.0
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -19,13 +22,14 @@ Headers = list[tuple[bytes, bytes]]
 class Asked:
     """A request: its line and headers at once, its body when it is wanted."""
 
-    __slots__ = ("_body", "_receive", "headers", "method", "path", "scope")
+    __slots__ = ("_body", "_receive", "headers", "method", "path", "repeated", "scope")
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive) -> None:
         self.scope = scope
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])  # by lower-case name; of several, the last
+        self.repeated = len(self.headers) < len(scope["headers"])
         self._receive = receive
         self._body: bytes | None = None
 
@@ -50,16 +54,30 @@ class Asked:
         stated = self.headers.get(b"content-length", b"")
         if stated.isdigit() and (len(stated) > 12 or int(stated) > bytes_max):
             raise too_large(bytes_max)
-        read = b""
+        read: bytes = b""
         while True:
-            message = await self._receive()
+            message = await receive_soon(self._receive)
             if message["type"] == "http.disconnect":
                 raise cut_off()
-            read += message["body"]  # type: ignore[typeddict-item]
+            read += bytes(message["body"])
             if len(read) > bytes_max:
                 raise too_large(bytes_max)
             if not message.get("more_body"):
                 return read
+
+
+async def receive_soon(receive: Receive) -> Any:
+    """
+    The next piece of a request, within ten seconds: one that stalls must not hold a place, nor hold up a drain.
+
+    Raises:
+        Stalled: It did not come.
+    """
+    try:
+        async with asyncio.timeout(RECEIVE_SECONDS_MAX):
+            return await receive()
+    except TimeoutError as error:
+        raise stalled() from error
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -84,6 +102,11 @@ class Answer(msgspec.Struct, frozen=True):
 def too_large(bytes_max: int) -> TooLarge:
     """The refusal of a body longer than that."""
     return TooLarge("too_large", f"The request is too large: at most {bytes_max:,} bytes are read.")
+
+
+def stalled() -> Stalled:
+    """The answer to somebody whose connection hangs."""
+    return Stalled("stalled", "The rest of the request did not come. Nothing was changed. Please try again.")
 
 
 def cut_off() -> Malformed:
