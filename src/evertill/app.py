@@ -45,6 +45,9 @@ from evertill.signing import Signer, load_secret
 from evertill.storage import Pool, open_pool
 from evertill.ucp.door import Door
 from evertill.ucp.webhooks import Webhooks
+from evertill.waitingroom import Rooms, Tickets, Usher
+from evertill.waitingroom.entrance import Entrance
+from evertill.waitingroom.pressing import Pressing
 from evertill.web.admission import Admission
 from evertill.web.awaited import awaited
 from evertill.web.errors import answer_fault, answer_http_exception, answer_refusal
@@ -99,7 +102,8 @@ def build(settings: Settings, signer: Signer, *, clock: Clock = utc_now) -> ASGI
     https = settings.address.startswith("https://")
     shop = Door(with_security_headers(app, https=https), app.state, https=https)
     gated = Admission(with_heads(shop), gate, security_headers(https=https))
-    return behind_proxies(gated, trusted=settings.proxies)
+    entrance = Entrance(gated, app.state, security_headers(https=https))
+    return behind_proxies(entrance, trusted=settings.proxies)
 
 
 def _open_shop(
@@ -178,6 +182,8 @@ async def open_shop(
         checkout=Checkout(till=till, provider=provider, pool=till_pool, clock=clock),
         provider=provider,
         gate=gate or Gate(),
+        rooms=Rooms(desk, signer, clock=clock),
+        tickets=Tickets(desk),
     )
 
 
@@ -196,7 +202,12 @@ def _duties(shop: Shop, auditor: Auditor) -> list[Duty]:
     finisher = Finisher(shop.desk, provider=shop.provider, clock=shop.clock)
     sender = Sender(shop.desk, settings=shop.settings, signer=shop.signer, clock=shop.clock)
     webhooks = Webhooks(shop.desk, settings=shop.settings, signer=shop.signer, clock=shop.clock)
+    usher = Usher(
+        shop.desk, pressure=Pressing(shop.gate), clock=shop.clock, opens_rooms=shop.settings.waiting_room_by_itself
+    )
     return [
+        Duty("waiting rooms", shop.rooms.refresh, pause_seconds=1.0),
+        Duty("usher", usher.run_once, pause_seconds=1.0),
         Duty("reconciler", reconciler.run_once, pause_seconds=1.0),
         Duty("finisher", finisher.run_once, pause_seconds=1.0),
         Duty("sender", sender.run_once, pause_seconds=0.5, steps_aside=buyers_wait),

@@ -58,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     country: str = "GB"  # where the shop stands: first in lists, home of its taxes
     prices_include_tax: bool = True
     smtp_url: str | None = None  # None: letters are kept and shown at /ops/mail
+    waiting_room_by_itself: bool = True  # a room is opened when checkout saturates
     session_minutes: int = 360  # a checkout session's life, UCP's default
     key_hours: int = 48  # how long an attempt's answer is kept for repeats
     ucp_platforms: str = ""  # platform profiles trusted without being fetched: addresses, blanks between them

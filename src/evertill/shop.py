@@ -11,6 +11,7 @@ from evertill.resilience import Gate
 from evertill.settings import Settings
 from evertill.signing import Signer
 from evertill.storage import Pool
+from evertill.waitingroom import Rooms, Tickets
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Shop:
     checkout: Checkout
     provider: Provider
     gate: Gate  # who is let in when too many come
+    rooms: Rooms  # where people stand in line
+    tickets: Tickets
 
     @property
     def pools(self) -> tuple[Pool, ...]:

@@ -29,6 +29,7 @@ from evertill.signing import Signer, new_token, token_hash
 from evertill.storage import Connection
 from evertill.ucp.discovery import BASE, OWN_PLATFORM
 from evertill.ucp.door import ADDRESSES, PROFILE
+from evertill.waitingroom import Guards, Plan, plan_room
 from evertill.web.browser import ACCOUNT_COOKIE, BROWSER_COOKIE, STAFF_COOKIE
 from evertill.web.routing import routes
 from tests.buying import open_session, placing
@@ -157,6 +158,10 @@ async def site(settings: Settings, shop: Shop, connection: Connection) -> AsyncI
     owner = f"browser:{token_hash(browser).hex()}"
     session = await open_session(shop, ("MUG", 1), owner=owner)
     bought = await shop.checkout.complete(placing(await open_session(shop, ("TEA", 1), owner=owner)))
+    room_id = await plan_room(
+        shop.console, Plan("The last", Guards.CHECKOUT, skus=("LAST",)), staff_id=staff_id, now=now
+    )
+    await connection.execute("UPDATE waiting_room SET state = 'paused'")  # nothing moves by itself
     app = build(settings, shop.signer)
     made = Site(
         app,
@@ -166,6 +171,9 @@ async def site(settings: Settings, shop: Shop, connection: Connection) -> AsyncI
             "checkout.sealed": shop.signer.seal("checkout-session", session.id),
             "orders.sealed": order_link(shop.signer, bought.order_id).rpartition("/")[2],  # type: ignore[union-attr]
             "account.token": new_token(),
+            "line.room_id": str(room_id),
+            "ops.room_id": str(room_id),
+            "ops.move": "pause",
             "ops.order_id": str(bought.order_id),  # type: ignore[union-attr]
             "ops.letter_id": str(new_id()),
             "ops.handle": "mug",
@@ -334,6 +342,13 @@ MEANT_WELL = {
     "/ops/products/{handle:str}/status": {"status": "active", "status-reason": "because"},
     "/ops/products/{handle:str}/prices": {"sku": "MUG", "seen": "1250", "price": "12.50", "reason": "because"},
     "/ops/stock": {"sku": "MUG", "change": "1", "reason": "they came", "form": str(new_id())},
+    "/ops/rooms": {
+        "title": "A rush",
+        "guards": "checkout",
+        "skus": "MUG",
+        "gathers_at": "",
+        "opens_at": "2999-01-01T00:00",
+    },
     "/ops/staff": {"email": "", "name": "Bob", "role": "viewer"},
     "/ops/staff/role": {"staff": str(new_id()), "role": "viewer"},
 }
@@ -590,3 +605,34 @@ async def test_an_attempt_with_two_names_is_refused(site: Site) -> None:
     )  # fmt: skip
     assert answer.status == 400
     assert b"one Idempotency-Key" in answer.body
+
+
+async def test_an_agent_that_is_not_called_yet_is_given_a_ticket_to_present(site: Site, connection: Connection) -> None:
+    """503 with a time to come again and its ticket, the same for the same attempt; called, it opens its checkout."""
+    await connection.execute("UPDATE waiting_room SET skus = '{MUG}'")
+    headers = {
+        "ucp-agent": f'profile="http://127.0.0.1:8000{OWN_PLATFORM}"', "content-type": "application/json",
+        "idempotency-key": "the-attempt",
+    }  # fmt: skip
+    body = b'{"line_items":[{"item":{"id":"MUG"},"quantity":1}]}'
+
+    async def come(ticket: str = "") -> Answer:
+        sent = {**headers, "evertill-ticket": ticket} if ticket else headers
+        return await site.ask("POST", "/ucp/v1/checkout-sessions", headers=sent, body=body)
+
+    async with asyncio.timeout(10):
+        while (first := await come()).status != 503:
+            headers["idempotency-key"] += "-again"
+            await asyncio.sleep(0.2)
+    assert json.loads(first.body)["code"] == "waiting_room"
+    assert int(first.header("retry-after") or 0) >= 5
+    ticket = first.header("evertill-ticket") or ""
+    assert (await come()).header("evertill-ticket") == ticket
+    for forged in (ticket[:-1] + ("A" if ticket[-1] != "A" else "B"), "junk", "9" * 300, "\x00"):
+        assert (await come(forged)).status == 503
+    await connection.execute("UPDATE waiting_room SET now_serving = issued")
+    async with asyncio.timeout(10):
+        while (called := await come(ticket)).status == 503:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+    assert called.status == 201
+    assert (await site.ask("GET", "/line/now")).header("cache-control") == "public, max-age=1"

@@ -32,6 +32,7 @@ from evertill.orders import Address, Buyer, OrderState, order_link
 from evertill.payments.sandbox import TOKENS, sentence_of
 from evertill.refusals import FieldProblem, Invalid, Refusal
 from evertill.shop import Shop
+from evertill.waitingroom.checking import check_line, note_bought
 from evertill.web.browser import ShopRequest, Visitor, read_form, shop_of, visitor_of
 from evertill.web.rendering import page, see_other
 
@@ -54,6 +55,7 @@ async def start(request: ShopRequest) -> Response[str] | Redirect:
     wanted = await _cart_of(request)
     if not wanted.ready:
         return await see_other(request, "/cart")
+    check_line(request, visitor, {line.sku for line in wanted.lines}, onwards="/checkout")
     filled = {"country": shop_of(request).settings.country}
     if visitor.customer:
         filled |= {"email": visitor.customer.email, "name": visitor.customer.name}
@@ -68,6 +70,7 @@ async def open_session(request: ShopRequest) -> Response[str] | Redirect:
     wanted = await _cart_of(request)
     if not wanted.ready:
         return await see_other(request, "/cart")
+    check_line(request, visitor, {line.sku for line in wanted.lines}, onwards="/checkout")
     wish = Wish(
         wants=tuple(Want(line.sku, line.quantity) for line in wanted.lines),
         buyer=_buyer(form),
@@ -171,6 +174,7 @@ async def pay(request: ShopRequest, sealed: FromPath[str]) -> Response[str] | Re
     if answer.state == OrderState.DECLINED:
         return await _pay_page(request, answer.session, refusal=_declined(answer.reason), method=method)
     await _empty_cart(request, answer.session)
+    note_bought(request, visitor)
     return await see_other(request, order_link(shop.signer, answer.order_id))
 
 

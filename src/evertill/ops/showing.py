@@ -34,6 +34,11 @@ DONE = {
     "status": ("good", "The status is changed."),
     "price": ("good", "The price is changed."),
     "stock": ("good", "The units are changed."),
+    "room": ("good", "The room is made. Within a second or two all workers know of it."),
+    "room-open": ("good", "The room is open: people are called."),
+    "room-pause": ("warning", "The room is paused: nobody more is called, and everybody keeps their place."),
+    "room-drain": ("good", "The room closes by itself as soon as nobody waits."),
+    "room-close": ("warning", "The room is closed: whoever waited may go on."),
     "letter": ("note", "The letter is due at once. Reload in a moment."),
 }
 

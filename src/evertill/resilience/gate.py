@@ -26,10 +26,11 @@ class Priority(enum.IntEnum):
 
     PAY = 0  # completing a checkout: the money and the units
     CHECKOUT = 1  # opening and changing one; looking at one's order
-    CONSOLE = 2  # staff: they must see what is going on
-    CART = 3  # carts and accounts
-    BROWSE = 4  # looking around
-    BOT = 5  # crawlers
+    LINE = 2  # where one stands in line: whoever waits must be told
+    CONSOLE = 3  # staff: they must see what is going on
+    CART = 4  # carts and accounts
+    BROWSE = 5  # looking around
+    BOT = 6  # crawlers
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Lane:
 LANES = {
     Priority.PAY: Lane(share=2.0, running_max=2_000),
     Priority.CHECKOUT: Lane(share=1.0, running_max=1_000),
+    Priority.LINE: Lane(share=4.0, running_max=4, waiting_max=500, wait_seconds_max=3.0),
     Priority.CONSOLE: Lane(share=4.0, running_max=4, waiting_max=32, wait_seconds_max=5.0),
     Priority.CART: Lane(share=0.9, running_max=12, waiting_max=100, wait_seconds_max=0.5),
     Priority.BROWSE: Lane(share=0.8, running_max=6, waiting_max=64, wait_seconds_max=0.3),

@@ -158,6 +158,8 @@ def _refusal(refusal: Refusal) -> Answer:
     answer = protocol_error(refusal.status, refusal.code, refusal.sentence)
     if refusal.retry_after_seconds is not None:
         answer.headers.append((b"retry-after", b"%d" % jittered(refusal.retry_after_seconds)))
+    if "ticket" in refusal.facts:
+        answer.headers.append((b"evertill-ticket", str(refusal.facts["ticket"]).encode()))
     return answer
 
 

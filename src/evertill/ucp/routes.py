@@ -44,6 +44,7 @@ from evertill.ucp.wire import (
     OrderAnswer,
     OrderMade,
 )
+from evertill.waitingroom.checking import check_agent
 from evertill.web.exchange import Answer
 
 _CHANNEL = "ucp"
@@ -67,10 +68,14 @@ async def open_checkout(call: Call, _: str) -> Answer:
     """Open a checkout for these lines."""
     body = await read_json(call.asked)
     wish, memo = wish_of(checkout_asked(body), call.agent)
+    key = _key(call, "open", "", body)
+    if call.shop.rooms.any_open:
+        await check_agent(
+            call.shop, owner=call.agent.owner, attempt=key.name, presented=call.asked.header(b"evertill-ticket") or "",
+            skus={want.sku for want in wish.wants},
+        )  # fmt: skip
     session = await call.shop.sessions.open(
-        Opening(
-            _key(call, "open", "", body), wish, _CHANNEL, call.agent.owner, None, call.shop.clock(), agent=_raw(memo)
-        )
+        Opening(key, wish, _CHANNEL, call.agent.owner, None, call.shop.clock(), agent=_raw(memo))
     )
     if not session.terms.lines:
         return _no_resource(call.shop, call.desk, call.desk.no_checkout, unavailable(session))

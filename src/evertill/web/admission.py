@@ -76,6 +76,8 @@ def lane_of(method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> t
         return (Priority.PAY, "page pay") if method == "POST" and path.endswith("/pay") else (Priority.CHECKOUT, "")
     if path.startswith("/orders/"):
         return Priority.CHECKOUT, ""
+    if path.startswith("/line"):
+        return Priority.LINE, ""
     if path.startswith("/ops"):
         return Priority.CONSOLE, ""
     if path.startswith(("/cart", "/account")):

@@ -64,6 +64,8 @@ async def answer_refusal(request: ShopRequest, refusal: Refusal) -> Response[Any
             status_code=refusal.status,
             media_type="application/problem+json",
         )
+    elif "line_at" in refusal.facts:
+        response = await see_other(request, str(refusal.facts["line_at"]))
     elif isinstance(refusal, Unavailable):
         response = await _answer_unavailable(request, refusal)
     elif "sign_in_at" in refusal.facts:  # a person at a door: the door is shown, not a page that speaks of it

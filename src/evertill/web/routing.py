@@ -10,6 +10,7 @@ from evertill.ops import routes as ops
 from evertill.orders import routes as orders
 from evertill.staff import routes as staff
 from evertill.ucp import browsing as ucp
+from evertill.waitingroom import routes as waitingroom
 from evertill.web import assets, health
 
 
@@ -26,4 +27,5 @@ def routes() -> list[ControllerRouterHandler]:
         *staff.routes,
         *ops.routes,
         *ucp.routes,
+        *waitingroom.routes,
     ]
