@@ -8,10 +8,11 @@ is built to cost little: requests are prepared bytes, answers are searched, not 
 """
 
 import asyncio
+import itertools
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -34,6 +35,7 @@ class Ask(msgspec.Struct, frozen=True):
     seed: int
     baskets: tuple[tuple[str, ...], ...] = ()  # drawn from at random; one unit of each SKU
     paths: tuple[str, ...] = ()  # looked at one after the other
+    random_keys: bool = False  # as platforms draw them: they land anywhere in an index; else they count up
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -149,6 +151,11 @@ class _Opened(msgspec.Struct, frozen=True):
 _opened = msgspec.json.Decoder(_Opened)
 
 
+def name_of(answer: bytes) -> str:
+    """The name of the checkout that was opened with this answer."""
+    return _opened.decode(answer[answer.index(b"\r\n\r\n") + 4 :]).id
+
+
 class Buyer:
     """Opens a checkout, completes it, and begins again."""
 
@@ -196,9 +203,13 @@ class Requests:
         chance = random.Random(ask.seed)
         agent = f'profile="http://{ask.host}:{ask.port}/ucp/platforms/curl.json"'
         self._head = (
-            f"Host: {ask.host}:{ask.port}\r\nUCP-Agent: {agent}\r\nContent-Type: application/json\r\n"
-            f"Idempotency-Key: bench-{ask.seed:08x}-"
+            f"Host: {ask.host}:{ask.port}\r\nUCP-Agent: {agent}\r\nContent-Type: application/json\r\nIdempotency-Key: "
         ).encode()
+        self._keys = (
+            (b"%032x" % chance.getrandbits(128) for _ in itertools.repeat(None))
+            if ask.random_keys
+            else (b"bench-%08x-%012d" % (ask.seed, number) for number in itertools.count(1))
+        )
         self._bodies = [
             _length_and_body(opening(person, chance.choice(ask.baskets))) for person in people(_ADDRESSES, chance)
         ]
@@ -209,15 +220,14 @@ class Requests:
         """A request that opens a checkout: the next person, a basket by chance."""
         self._made += 1
         body = self._bodies[self._made % _ADDRESSES]
-        return b"POST /ucp/v1/checkout-sessions HTTP/1.1\r\n%b%012d\r\n%b" % (self._head, self._made, body)
+        return b"POST /ucp/v1/checkout-sessions HTTP/1.1\r\n%b%b\r\n%b" % (self._head, next(self._keys), body)
 
     def complete(self, name: str) -> bytes:
         """A request that pays that checkout."""
-        self._made += 1
-        return b"POST /ucp/v1/checkout-sessions/%b/complete HTTP/1.1\r\n%b%012d\r\n%b" % (
+        return b"POST /ucp/v1/checkout-sessions/%b/complete HTTP/1.1\r\n%b%b\r\n%b" % (
             name.encode(),
             self._head,
-            self._made,
+            next(self._keys),
             self._payment,
         )
 
@@ -284,12 +294,7 @@ class Visitor:
 
     def __init__(self, crowd: Crowd, ask: Ask, number: int) -> None:
         self._crowd = crowd
-        token = f"{number:043d}"
-        self._requests = [
-            f"GET {path} HTTP/1.1\r\nHost: {ask.host}:{ask.port}\r\nCookie: evertill_browser={token}\r\n"
-            f"Accept: text/html\r\n\r\n".encode()
-            for path in ask.paths
-        ]
+        self._requests = [look(ask, path, number) for path in ask.paths]
         self._next = random.Random(ask.seed + number).randrange(len(self._requests))
         self._sent = 0.0
         self.connection = Connection(self._answered, crowd.leaves)
@@ -312,6 +317,14 @@ class Visitor:
         self.begin()
 
 
+def look(ask: Ask, path: str, number: int) -> bytes:
+    """A request for a page, with the cookie of that browser."""
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: {ask.host}:{ask.port}\r\nCookie: evertill_browser={number:043d}\r\n"
+        "Accept: text/html\r\n\r\n"
+    ).encode()
+
+
 async def run(ask: Ask) -> Load:
     """Let everybody in at once, and wait until the last has gone home."""
     requests = Requests(ask) if ask.baskets else None  # prepared before the clock runs
@@ -330,8 +343,8 @@ async def run(ask: Ask) -> Load:
         per_second=len(crowd.lasts) / ask.seconds,
         done=len(crowd.lasts),
         done_in_all=crowd.done_in_all,
-        first=_latency(crowd.firsts),
-        last=_latency(crowd.lasts),
+        first=latency_of(crowd.firsts),
+        last=latency_of(crowd.lasts),
         cpu_s_before=cpu_before,
         cpu_ms_each=(time.process_time() - cpu_before) * 1000 / max(crowd.done_in_all, 1),
         errors=crowd.errors,
@@ -339,7 +352,8 @@ async def run(ask: Ask) -> Load:
     )
 
 
-def _latency(seconds: list[float]) -> Latency:
+def latency_of(seconds: Sequence[float]) -> Latency:
+    """Percentiles of all of them, exact; zeros where there are none."""
     if not seconds:
         return Latency(0.0, 0.0, 0.0)
     ordered = sorted(seconds)
