@@ -20,9 +20,9 @@ from bench.processes import cpu_seconds, postmaster_of
 from evertill.serve import prepare_folder
 from evertill.storage import Connection, EmbeddedServer, migrate
 
-_HERE = Path(__file__).parent
+HERE = Path(__file__).parent
 # On the checkout's own disk: where /tmp is memory, a commit there would cost nothing.
-_WORK = _HERE / ".work"
+WORK = HERE / ".work"
 _START_SECONDS_MAX = 60.0
 
 HOT = "BENCH-0000"
@@ -49,6 +49,7 @@ class Serving:
     host: str
     port: int
     pid: int
+    workers: int
 
     def cpu_seconds(self) -> float:
         """CPU time of the shop's processes so far."""
@@ -58,8 +59,8 @@ class Serving:
 @contextlib.contextmanager
 def data_folder() -> Iterator[Path]:
     """A fresh data folder, gone at the end."""
-    _WORK.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="data-", dir=_WORK))
+    WORK.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="data-", dir=WORK))
     try:
         prepare_folder(folder)
         yield folder
@@ -68,9 +69,9 @@ def data_folder() -> Iterator[Path]:
 
 
 @contextlib.asynccontextmanager
-async def database(data: Path) -> AsyncIterator[Database]:
+async def database(data: Path, *, skus: int = 4_000) -> AsyncIterator[Database]:
     """
-    The embedded server in that data folder, migrated and with the bench's catalogue.
+    The embedded server in that data folder, migrated and with the bench's catalogue of so many SKUs.
 
     Raises:
         RuntimeError: It is not durable: what is measured on it would be worth nothing.
@@ -83,7 +84,8 @@ async def database(data: Path) -> AsyncIterator[Database]:
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):
             if await connection.fetchval(f"SHOW {setting}") != "on":
                 raise RuntimeError(f"{setting} is not on")
-        await connection.execute((_HERE / "seed.sql").read_text())
+        await connection.execute("SELECT set_config('bench.skus', $1, false)", str(skus))
+        await connection.execute((HERE / "seed.sql").read_text())
         await connection.execute("VACUUM ANALYZE")
         yield Database(server.url, folder, connection)
         await connection.close()
@@ -103,7 +105,7 @@ def serving(data: Path, *, workers: int = 1) -> Iterator[Serving]:
         )  # fmt: skip
         try:
             _wait_for(shop, host, port, log)
-            yield Serving(host, port, shop.pid)
+            yield Serving(host, port, shop.pid, workers)
         finally:
             shop.terminate()
             shop.wait(60)
