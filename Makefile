@@ -6,10 +6,10 @@ PIP    := $(VENV)/bin/pip --disable-pip-version-check --quiet
 PORT   ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench lock clean
+.PHONY: help setup demo serve test check bench bench-peak lock clean
 
 help: ## This list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 setup: $(VENV)/.installed ## Make .venv with the program in it, from the lock file
 
@@ -31,6 +31,9 @@ check: $(VENV)/.installed-dev ## Lint and types only
 
 bench: $(VENV)/.installed-dev ## Measure; about five minutes. Results in bench/results/
 	$(PYTHON) -m bench
+
+bench-peak: $(VENV)/.installed-dev ## Measure workers, crowds, overload, floods and growth; twelve minutes, up to 16 GB of disk
+	$(PYTHON) -m bench --peak
 
 lock: ## Write the lock files anew from pyproject.toml (needs uv in .venv)
 	$(VENV)/bin/uv pip compile -q pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
