@@ -3,8 +3,9 @@ The load: buyers, each on a connection of its own, in a process of its own.
 
     python -m bench.buyers   reads one Ask as JSON from stdin, writes one Load as JSON to stdout
 
-A closed loop: whoever has an answer asks again at once. It shares the machine's cores with what it measures, so it
-is built to cost little: requests are prepared bytes, answers are searched, not parsed; what it costs is reported.
+A closed loop: whoever has an answer asks again at once; told 503 with Retry-After, he waits as he is told. It shares
+the machine's cores with what it measures, so it is built to cost little: requests are prepared bytes, answers are
+searched, not parsed; what it costs is reported.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from typing import TypeAlias
 import msgspec
 import uvloop
 
+from bench.answers import retry_after_seconds
 from bench.people import Person, people
 
 _ADDRESSES = 20_000  # more than any cache of the shop's holds: every purchase is somebody else's
@@ -56,6 +58,7 @@ class Load(msgspec.Struct, frozen=True):
     last: Latency  # completing it; the same page
     cpu_ms_each: float  # of this process
     cpu_s_before: float  # of this process, to prepare: before anything was sent
+    refused: int  # how often it was 503 with Retry-After: waited for, and asked again under the same key
     errors: int
     samples: tuple[str, ...]  # the first few errors
 
@@ -118,6 +121,7 @@ class Crowd:
         self.firsts: list[float] = []
         self.lasts: list[float] = []
         self.done_in_all = 0
+        self.refused = 0
         self.errors = 0
         self.samples: list[str] = []
         self.inside = ask.people
@@ -135,6 +139,15 @@ class Crowd:
         self.errors += 1
         if len(self.samples) < _SAMPLES_MAX:
             self.samples.append(f"{status} {answer.partition(bytes.fromhex('0d0a0d0a'))[2][:300]!r}")
+
+    def told_to_wait(self, status: int, answer: bytes, again: Callable[[], None]) -> bool:
+        """Whether somebody was told to come back later; he does."""
+        seconds = retry_after_seconds(answer) if status == 503 else None
+        if seconds is None:
+            return False
+        self.refused += 1
+        asyncio.get_running_loop().call_later(seconds, again)
+        return True
 
     def leaves(self) -> None:
         """Somebody goes home."""
@@ -163,6 +176,7 @@ class Buyer:
         self._crowd = crowd
         self._requests = counter
         self._completing = False
+        self._request = b""
         self._sent = 0.0
         self._first = 0.0
         self.connection = Connection(self._answered, crowd.leaves)
@@ -174,10 +188,23 @@ class Buyer:
             self.connection.close()
             return
         self._completing = False
-        self.connection.send(self._requests.open())
+        self._send(self._requests.open())
+
+    def _send(self, request: bytes) -> None:
+        self._request = request
+        self.connection.send(request)
+
+    def _again(self) -> None:
+        """What was asked before, under the same key; who has not opened his checkout by the end goes home."""
+        if self._completing or time.perf_counter() < self._crowd.ends:
+            self.connection.send(self._request)
+        else:
+            self.connection.close()
 
     def _answered(self, status: int, answer: bytes) -> None:
         now = time.perf_counter()
+        if self._crowd.told_to_wait(status, answer, self._again):
+            return
         if self._completing:
             if status == 200 and b'"status":"completed"' in answer:
                 self._crowd.done(self._first, now - self._sent, now)
@@ -193,7 +220,7 @@ class Buyer:
         self._first = now - self._sent
         self._completing = True
         self._sent = time.perf_counter()
-        self.connection.send(self._requests.complete(opened.id))
+        self._send(self._requests.complete(opened.id))
 
 
 class Requests:
@@ -310,6 +337,8 @@ class Visitor:
 
     def _answered(self, status: int, answer: bytes) -> None:
         now = time.perf_counter()
+        if self._crowd.told_to_wait(status, answer, self.begin):
+            return
         if status == 200:
             self._crowd.done(now - self._sent, now - self._sent, now)
         else:
@@ -347,6 +376,7 @@ async def run(ask: Ask) -> Load:
         last=latency_of(crowd.lasts),
         cpu_s_before=cpu_before,
         cpu_ms_each=(time.process_time() - cpu_before) * 1000 / max(crowd.done_in_all, 1),
+        refused=crowd.refused,
         errors=crowd.errors,
         samples=tuple(crowd.samples),
     )

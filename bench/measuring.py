@@ -15,7 +15,7 @@ from typing import TypeAlias
 import msgspec
 from rich.console import Console
 
-from bench.books import Books, faults, read_books
+from bench.books import faults, read_books
 from bench.buyers import Ask, Load
 from bench.floors import FLOORS, Floor, prepare_floors, run_floor
 from bench.loads import play
@@ -25,8 +25,6 @@ from bench.report import BUYERS
 from bench.results import PageRun, PurchaseRun, Results, RoundTrips, ratios
 from bench.round_trips import begin_counting, end_counting
 from bench.shop import HOT, SPREAD, Database, Serving, data_folder, database, get, serving
-from evertill.audit import audit_at
-from evertill.clock import utc_now
 
 PARTS = ("spread", "hot", "floors", "pages", "round-trips")
 
@@ -119,8 +117,7 @@ class Bench:
         """Let buyers buy, and count afterwards."""
         baskets = BASKETS[scenario] if baskets is None else baskets
         await self.calm_down()
-        connection = self._database.connection
-        books, letters, groups = await read_books(connection), await self._letters(), await self._groups()
+        books, letters, groups = await read_books(self._database), await self._letters(), await self._groups()
         app, postgres, busy, began = (
             self._shop.cpu_seconds(), self._database.cpu_seconds(), machine_busy_seconds(), time.monotonic(),
         )  # fmt: skip
@@ -140,7 +137,12 @@ class Bench:
             group_size=(after[1] - groups[1]) / max(after[0] - groups[0], 1) if groups and after else None,
             workers=self._shop.workers,
             letters=await self._letters() - letters,
-            faults=await self.wrongs(books, acknowledged=load.done_in_all, units_each=len(baskets[0])),
+            faults=faults(
+                books,
+                await read_books(self._database),
+                acknowledged=load.done_in_all,
+                units_each=len(baskets[0]),
+            ),
         )
 
     async def floors(self, floors: Sequence[Floor], seconds: int) -> None:
@@ -158,7 +160,10 @@ class Bench:
         done = max(load.done_in_all, 1)
         app, postgres = self._shop.cpu_seconds() - app, self._database.cpu_seconds() - postgres
         self._results.pages.append(PageRun(page, load, app * 1000 / done, postgres * 1000 / done))
-        self.say(f"{page}: {load.per_second:,.0f} pages/s, p99 {load.last.p99_ms:.1f} ms, {load.errors} errors")
+        self.say(
+            f"{page}: {load.per_second:,.0f} pages/s, p99 {load.last.p99_ms:.1f} ms, {load.refused} refused, "
+            f"{load.errors} errors"
+        )
 
     async def _count_round_trips(self, seconds: float) -> None:
         await self.calm_down()
@@ -186,15 +191,6 @@ class Bench:
             self._shop.host, self._shop.port, people, self._warm, seconds, next_seed(), baskets, paths, random_keys
         )
         return await play("bench.buyers", ask, Load)
-
-    async def wrongs(self, before: Books, *, acknowledged: int, units_each: int) -> tuple[str, ...]:
-        """What does not balance since then, and what the shop's own audit finds."""
-        after = await read_books(self._database.connection)
-        return (*faults(before, after, acknowledged=acknowledged, units_each=units_each), *await self._anomalies())
-
-    async def _anomalies(self) -> list[str]:
-        report = await audit_at(self._database.url, now=utc_now())
-        return [f"{anomaly.kind} {anomaly.subject}" for anomaly in report.shown()]
 
     async def calm_down(self) -> None:
         """Everything starts from the same place: no letters left over from before, a checkpoint behind us."""

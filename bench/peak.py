@@ -14,7 +14,7 @@ import msgspec
 from rich.console import Console
 
 from bench.arrivals import Flow, Stream
-from bench.books import read_books
+from bench.books import faults, read_books
 from bench.crowd import Rush, Rushed
 from bench.floors import FLOORS, prepare_floors
 from bench.growth import Shop, Size, baskets, check_room, fill, shops, sizes
@@ -116,7 +116,7 @@ class Peak:
             await bench.calm_down()
             name = f"purchases at {times:g} × capacity"
             run = await self._flows(
-                bench, shop, self._purchases(shop, capacity * times, self._plan.level), name, times, capacity
+                shop, self._purchases(shop, capacity * times, self._plan.level), name, times, capacity
             )
             self._results.overload.append(run)
             self._tell(bench, run)
@@ -129,23 +129,21 @@ class Peak:
         for _ in range(self._plan.rounds):
             for name in (UNDISTURBED, FLOODED):
                 await bench.calm_down()
-                for run in await self._half_capacity(bench, shop, name, capacity, pages):
+                for run in await self._half_capacity(shop, name, capacity, pages):
                     self._results.flood.append(run)
                     self._tell(bench, run)
 
-    async def _half_capacity(
-        self, bench: Bench, shop: Serving, name: str, capacity: float, pages: float
-    ) -> list[FlowRun]:
+    async def _half_capacity(self, shop: Serving, name: str, capacity: float, pages: float) -> list[FlowRun]:
         seconds = self._plan.flood
         purchases = self._purchases(shop, capacity / 2, seconds)
         if name == UNDISTURBED:
-            return [await self._flows(bench, shop, purchases, name, 0.5, capacity)]
+            return [await self._flows(shop, purchases, name, 0.5, capacity)]
         flood = Stream(  # it is there before the purchases, and outlasts them
             shop.host, shop.port, self._plan.connections // 2, self._plan.warm, seconds + 3, next_seed(),
             paths=_BROWSED, per_second=pages * 5,
         )  # fmt: skip
         beside = asyncio.create_task(play("bench.arrivals", flood, Flow))
-        run = await self._flows(bench, shop, purchases, name, 0.5, capacity)
+        run = await self._flows(shop, purchases, name, 0.5, capacity)
         flow = await beside
         return [run, FlowRun(FLOOD, 5, pages, flow, 0.0, 0.0, _cores(flow), _kept_up(flow), ())]
 
@@ -154,11 +152,11 @@ class Peak:
         plan, connection = self._plan, self._database.connection
         stock = "UPDATE stock SET on_hand = claimed + sold + $2 WHERE sku = $1 RETURNING sold"
         had = await connection.fetchval(stock, _RARE, plan.units)
-        books = await read_books(connection)
+        books = await read_books(self._database)
         rush = Rush(shop.host, shop.port, plan.people, 0.0, 0.0, next_seed(), ((_RARE,),), connections=plan.connections)
         rushed = await play("bench.crowd", rush, Rushed)
         sold = await connection.fetchval("SELECT sold FROM stock WHERE sku = $1", _RARE) - had
-        wrongs = await bench.wrongs(books, acknowledged=rushed.completed, units_each=1)
+        wrongs = faults(books, await read_books(self._database), acknowledged=rushed.completed, units_each=1)
         run = CrowdRun(plan.units, sold, plan.connections, rushed, wrongs)
         self._results.crowds.append(run)
         bench.say(
@@ -183,11 +181,9 @@ class Peak:
             baskets=BASKETS["spread"], per_second=per_second,
         )  # fmt: skip
 
-    async def _flows(
-        self, bench: Bench, shop: Serving, stream: Stream, name: str, times: float, capacity: float
-    ) -> FlowRun:
+    async def _flows(self, shop: Serving, stream: Stream, name: str, times: float, capacity: float) -> FlowRun:
         """Let people arrive and buy, and count afterwards."""
-        books = await read_books(self._database.connection)
+        books = await read_books(self._database)
         app, postgres = shop.cpu_seconds(), self._database.cpu_seconds()
         flow = await play("bench.arrivals", stream, Flow)
         app, postgres = shop.cpu_seconds() - app, self._database.cpu_seconds() - postgres
@@ -197,7 +193,7 @@ class Peak:
             postgres_cpu=postgres / flow.seconds_in_all,
             load_cpu=_cores(flow),
             kept_up=_kept_up(flow),
-            faults=await bench.wrongs(books, acknowledged=flow.completed, units_each=2),
+            faults=faults(books, await read_books(self._database), acknowledged=flow.completed, units_each=2),
         )  # fmt: skip
 
     def _tell(self, bench: Bench, run: FlowRun) -> None:

@@ -70,8 +70,8 @@ def _head(results: Results) -> list[str]:
 def _purchase_table(results: Results) -> list[str]:
     return [
         "| who buys | workers | buyers | orders/s | open p50 / p99 ms | complete p50 / p99 ms "
-        "| CPU ms per purchase: shop | PostgreSQL | load | asks per group |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| CPU ms per purchase: shop | PostgreSQL | load | asks per group | refused |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         *(_purchases(run) for run in results.purchases),
         "",
         "| pgbench floor, 16 clients | orders/s, median | best |",
@@ -102,7 +102,7 @@ def _purchases(run: PurchaseRun) -> str:
     return (
         f"| {run.scenario} | {run.workers} | {run.buyers} | {load.per_second:,.0f} "
         f"| {load.first.p50_ms:.1f} / {load.first.p99_ms:.1f} | {load.last.p50_ms:.1f} / {load.last.p99_ms:.1f} "
-        f"| {run.app_cpu_ms:.2f} | {run.postgres_cpu_ms:.2f} | {load.cpu_ms_each:.2f} | {group} |"
+        f"| {run.app_cpu_ms:.2f} | {run.postgres_cpu_ms:.2f} | {load.cpu_ms_each:.2f} | {group} | {load.refused:,} |"
     )
 
 

@@ -51,7 +51,7 @@ def _sheet(sheet: Sheet) -> Table:
 def _purchases(results: Results) -> Table:
     table = _table(
         "Purchases through the API (p50 / p99 in ms; CPU in ms per purchase)", "who buys", "workers", "buyers",
-        "orders/s", "open", "complete", "app", "PostgreSQL", "load", "others", "group", "errors", "books",
+        "orders/s", "open", "complete", "app", "PostgreSQL", "load", "others", "group", "refused", "errors", "books",
     )  # fmt: skip
     for run in results.purchases:
         load = run.load
@@ -59,7 +59,8 @@ def _purchases(results: Results) -> Table:
             run.scenario, str(run.workers), str(run.buyers), f"{load.per_second:,.0f}",
             _latency(load.first), _latency(load.last),
             f"{run.app_cpu_ms:.2f}", f"{run.postgres_cpu_ms:.2f}", f"{load.cpu_ms_each:.2f}",
-            f"{run.others_cpu_share:.0%}", "" if run.group_size is None else f"{run.group_size:.0f}", str(load.errors),
+            f"{run.others_cpu_share:.0%}", "" if run.group_size is None else f"{run.group_size:.0f}",
+            f"{load.refused:,}", str(load.errors),
             "balance" if not run.faults else "; ".join(run.faults),
         )  # fmt: skip
     return table

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from bench import arrivals, crowd
+from bench import arrivals, buyers, crowd
 from bench.arrivals import Stream
+from bench.buyers import Ask
 from bench.crowd import Rush
 
 _BASKET = (("BENCH-0001",),)
@@ -69,6 +70,25 @@ async def scripted(reply: Reply) -> AsyncIterator[tuple[Script, int]]:
 def _stream(port: int, *, paths: tuple[str, ...] = ()) -> Stream:
     baskets = () if paths else _BASKET
     return Stream("127.0.0.1", port, 4, 0.0, 0.4, 1, baskets, paths, per_second=500)
+
+
+async def test_buyers_of_the_closed_loop_wait_as_they_are_told() -> None:
+    """ "Not now" is no error: the same request comes again under the same key, and everybody is served."""
+
+    def reply(script: Script, completing: bool, key: str) -> tuple[str, str]:
+        known = script.completions if completing else script.openings
+        if known.index(key) % 3 == 0 and len(script.asked[key]) == 1:
+            return _NOT_NOW
+        return _COMPLETED if completing else _OPENED
+
+    async with scripted(reply) as (script, port):
+        load = await buyers.run(Ask("127.0.0.1", port, 4, 0.0, 0.2, 1, _BASKET, random_keys=True))
+    told = [*script.openings[::3], *script.completions[::3]]
+    assert load.errors == 0
+    assert load.done_in_all == len(script.completions) > 10
+    assert load.refused == len(told)
+    assert all(len(set(requests)) == 1 for requests in script.asked.values())
+    assert all(re.fullmatch("[0-9a-f]{32}", key) for key in script.asked)
 
 
 async def test_whoever_arrives_ends_as_the_shop_said() -> None:

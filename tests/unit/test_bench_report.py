@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 from bench.arrivals import Flow
+from bench.books import Books, faults
 from bench.buyers import Latency, Load
 from bench.charts import Bars, Curve, Level, bars, lines
 from bench.crowd import Rushed
@@ -27,7 +28,7 @@ from msgspec.structs import replace
 
 _MACHINE = Machine("cpu", 2, 8.0, "Linux", "3.11", "18", "abc", False, datetime(2026, 1, 1, tzinfo=UTC))
 _QUICK = Latency(10.0, 20.0, 30.0)
-_LOAD = Load(1_000.0, 9_000, 10_000, _QUICK, _QUICK, 0.1, 1.0, 0, ())
+_LOAD = Load(1_000.0, 9_000, 10_000, _QUICK, _QUICK, 0.1, 1.0, 0, 0, ())
 _FLOW = Flow(
     arrivals=100, completed=90, refused=10, given_up=0, unanswered=0, errors=0, samples=(), told_to_wait=0,
     offered_per_second=1_000.0, goodput_per_second=950.0, refused_per_second=50.0, open=_QUICK, complete=_QUICK,
@@ -112,6 +113,15 @@ def test_a_run_is_sound_only_where_everybody_was_answered_and_the_books_balance(
     results = _results()
     results.growth[0] = replace(results.growth[0], run=replace(results.growth[0].run, faults=("orders: 1",)))
     assert results.unsound
+
+
+def test_what_was_wrong_before_is_not_held_against_a_run() -> None:
+    """But one more of it is, and so is any row more or less than people were told of."""
+    before = Books(5, 0, 10, 10, 0, 5, 5, {"sums_differ": 30, "not_told": 0})
+    after = Books(7, 0, 14, 14, 0, 7, 7, {"sums_differ": 30, "not_told": 0})
+    assert faults(before, after, acknowledged=2, units_each=2) == ()
+    one_more = replace(after, claimed=1, anomalies={"sums_differ": 31, "not_told": 0})
+    assert faults(before, one_more, acknowledged=2, units_each=2) == ("claimed: 1, expected 0", "1 more of sums_differ")
 
 
 def test_every_part_has_its_table_and_its_picture() -> None:
