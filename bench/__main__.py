@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from bench import peak
+from bench.growth import NoRoom, check_room, sizes
 from bench.machine import PROJECT
 from bench.measuring import PARTS, measure
 from bench.peak_report import pictures
@@ -71,10 +72,14 @@ def main() -> None:
     if at_peak:
         plan = peak.QUICK if asked.quick else peak.FULL
         plan = replace(plan, orders=tuple(asked.orders or plan.orders), skus=tuple(asked.skus or plan.skus))
+        parts = only or frozenset(peak.PARTS)
+        if "growth" in parts:
+            try:
+                check_room(sizes(plan.orders, plan.skus))  # before minutes have been spent on the rest
+            except NoRoom as error:
+                parser.error(str(error))
         results = uvloop.run(
-            peak.measure_peak(
-                plan, quick=asked.quick, parts=only or frozenset(peak.PARTS), workers=asked.workers, console=console
-            )
+            peak.measure_peak(plan, quick=asked.quick, parts=parts, workers=asked.workers, console=console)
         )
     else:
         results = uvloop.run(

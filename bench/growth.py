@@ -27,6 +27,10 @@ CREATE OR REPLACE FUNCTION pg_temp.bench_sku(number bigint) RETURNS text IMMUTAB
 """
 
 
+class NoRoom(Exception):
+    """The disk is too small for what was asked."""
+
+
 class Size(msgspec.Struct, frozen=True):
     """How large a shop is."""
 
@@ -57,12 +61,12 @@ def check_room(wanted: Sequence[Size]) -> None:
     Refuse what the disk has no room for.
 
     Raises:
-        RuntimeError: Naming what is needed and what is free.
+        NoRoom: Naming what is needed and what is free.
     """
     needed = sum(size.orders * _BYTES_PER_ORDER + size.skus * _BYTES_PER_SKU + _BYTES_PER_SHOP for size in wanted)
     free = shutil.disk_usage(WORK.parent).free
     if needed > free * 0.9:
-        raise RuntimeError(
+        raise NoRoom(
             f"{sum(size.orders for size in wanted):,} orders and {sum(size.skus for size in wanted):,} SKUs need about "
             f"{needed / 1e9:.0f} GB on the checkout's disk, {free / 1e9:.0f} GB are free: name fewer with --orders "
             "or --skus"

@@ -245,8 +245,6 @@ def _opened(shop: Shop, plan: Plan, results: Results, console: Console) -> Itera
 async def measure_peak(plan: Plan, *, quick: bool, parts: frozenset[str], workers: int, console: Console) -> Results:
     """Start everything, measure, stop everything."""
     began = time.monotonic()
-    if "growth" in parts:
-        check_room(sizes(plan.orders, plan.skus))  # before minutes have been spent on the rest
     with data_folder() as data:
         async with database(data) as opened:
             results = Results(await machine_with(opened), quick, workers)

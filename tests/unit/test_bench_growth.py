@@ -1,7 +1,7 @@
 """The bench's grown shops: which are made, and what is bought from them."""
 
 import pytest
-from bench.growth import Size, baskets, check_room, sizes
+from bench.growth import NoRoom, Size, baskets, check_room, sizes
 
 
 def test_shops_grow_in_one_direction_at_a_time() -> None:
@@ -18,5 +18,5 @@ def test_shops_grow_in_one_direction_at_a_time() -> None:
 def test_a_past_the_disk_has_no_room_for_is_refused_beforehand() -> None:
     """Naming what is needed, what there is, and what to do."""
     check_room([Size(1_000, 1_000)])
-    with pytest.raises(RuntimeError, match="--orders"):
+    with pytest.raises(NoRoom, match="--orders"):
         check_room([Size(10**12, 1_000)])

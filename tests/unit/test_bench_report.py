@@ -1,6 +1,8 @@
 """What a run of the bench says: its ratios, its tables, its charts."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -12,6 +14,7 @@ from bench.crowd import Rushed
 from bench.floors import FloorRun
 from bench.machine import Machine
 from bench.peak_report import pictures, sheets
+from bench.publish import publish_peak
 from bench.results import (
     FLOOD,
     FLOODED,
@@ -26,6 +29,7 @@ from bench.results import (
 )
 from msgspec.structs import replace
 
+README = Path(__file__).parents[2] / "bench" / "README.md"
 _MACHINE = Machine("cpu", 2, 8.0, "Linux", "3.11", "18", "abc", False, datetime(2026, 1, 1, tzinfo=UTC))
 _QUICK = Latency(10.0, 20.0, 30.0)
 _LOAD = Load(1_000.0, 9_000, 10_000, _QUICK, _QUICK, 0.1, 1.0, 0, 0, ())
@@ -137,6 +141,26 @@ def test_every_part_has_its_table_and_its_picture() -> None:
     assert not any(sheet.rows for sheet in sheets(nothing))
     assert not dict(pictures(nothing))
     assert peak_ratios(nothing, buyers=256) == []
+
+
+def test_a_run_at_the_peak_takes_the_place_of_the_former_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its marks; the rest of the page stays, and every table is as wide as its head."""
+    page = tmp_path / "README.md"
+    page.write_text(README.read_text())
+    monkeypatch.setattr("bench.publish._README", page)
+    results = _results()
+    results.ratios = peak_ratios(results, buyers=256)
+    publish_peak(results)
+    once = page.read_text()
+    publish_peak(results)
+    assert page.read_text() == once
+    assert once.count("| hot / spread, workers: 2 | 1.00 | ≥ 0.95: reached |") == 1
+    before, _, rest = README.read_text().partition("<!-- figures of the peak -->\n")
+    assert once.startswith(before)
+    assert once.endswith(rest[rest.index("<!-- end of figures of the peak -->") :])
+    figures = once[len(before) : once.index("<!-- end of figures of the peak -->")]
+    for table in re.findall(r"(?:^\|.*\n)+", figures, re.MULTILINE):
+        assert len({line.count("|") for line in table.splitlines()}) == 1, table
 
 
 def test_charts_say_what_they_show() -> None:
