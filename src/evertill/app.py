@@ -198,7 +198,13 @@ def _duties(shop: Shop, auditor: Auditor) -> list[Duty]:
     def buyers_wait() -> bool:
         return shop.checkout.till.groups.waiting + shop.sessions.groups.waiting > _WAITING_BUYERS
 
-    reconciler = Reconciler(shop.desk, provider=shop.provider, settle=settle_with(shop.checkout.till), clock=shop.clock)
+    reconciler = Reconciler(
+        shop.desk,
+        provider=shop.provider,
+        settle=settle_with(shop.checkout.till),
+        clock=shop.clock,
+        hold=timedelta(minutes=shop.settings.hold_minutes),
+    )
     finisher = Finisher(shop.desk, provider=shop.provider, clock=shop.clock)
     sender = Sender(shop.desk, settings=shop.settings, signer=shop.signer, clock=shop.clock)
     webhooks = Webhooks(shop.desk, settings=shop.settings, signer=shop.signer, clock=shop.clock)

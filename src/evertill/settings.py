@@ -60,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     smtp_url: str | None = None  # None: letters are kept and shown at /ops/mail
     waiting_room_by_itself: bool = True  # a room is opened when checkout saturates
     session_minutes: int = 360  # a checkout session's life, UCP's default
+    hold_minutes: int = 1_440  # how long units are held for an order whose payment nobody confirms
     key_hours: int = 48  # how long an attempt's answer is kept for repeats
     ucp_platforms: str = ""  # platform profiles trusted without being fetched: addresses, blanks between them
     ucp_test_mode: bool = False  # for conformance tests only: test hooks, platforms on this machine, lenient buyers
@@ -83,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "an e-mail address such as shop@example.com",
         )
         _check(24 <= self.key_hours <= 24 * 90, "key_hours", self.key_hours, "a whole number from 24 to 2160")
+        _check(5 <= self.hold_minutes <= 10_080, "hold_minutes", self.hold_minutes, "a whole number from 5 to 10080")
         _check(1 <= self.session_minutes <= 1440, "session_minutes", self.session_minutes, "from 1 to 1440")
         _check(
             _are_networks(self.trusted_proxies),

@@ -278,7 +278,7 @@ class Shops(RuleBasedStateMachine):
     def reconcile(self) -> None:
         """Everything unsettled is asked for: what the provider never heard of, it is asked for now."""
         settle = settle_with(self.here.checkout.till)
-        later = Reconciler(self.shop.desk, provider=self.ledger, settle=settle, clock=_tomorrow)
+        later = Reconciler(self.shop.desk, provider=self.ledger, settle=settle, clock=_tomorrow, hold=timedelta(days=9))
         while self.do(later.run_once()):
             pass
         for order in self.made.values():

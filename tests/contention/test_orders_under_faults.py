@@ -85,7 +85,7 @@ def _reconciler(shop: Shop, *, minutes: int) -> Reconciler:
     """A reconciler whose clock runs ahead: what is under way at this moment is overdue to it."""
     settle = settle_with(shop.checkout.till)
     clock = _ahead(minutes)
-    return Reconciler(shop.desk, provider=shop.provider, settle=settle, clock=clock)
+    return Reconciler(shop.desk, provider=shop.provider, settle=settle, clock=clock, hold=timedelta(days=1))
 
 
 def _finisher(shop: Shop, *, minutes: int) -> Finisher:

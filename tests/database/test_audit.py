@@ -31,6 +31,8 @@ from tests.providers import Ledger
 
 SAM = UUID("01990000-0000-7000-8000-000000000001")
 
+HOLD = timedelta(days=365)
+
 
 class History:
     """Orders in every state there is, sold by the shop itself."""
@@ -392,6 +394,7 @@ async def test_what_the_provider_does_not_answer_is_held_and_no_anomaly(
         provider=history.ledger,
         settle=settle_with(history.shop.checkout.till),
         clock=lambda: utc_now() + ahead,
+        hold=HOLD,
     )
     history.ledger.before.add("look_up")
     late = await audited(connection, minutes=40)

@@ -11,11 +11,15 @@ from evertill.checkout.complete import Checkout
 from evertill.checkout.model import Completion
 from evertill.checkout.placing import Placed
 from evertill.checkout.settling import Settling
+from evertill.ids import new_id
 from evertill.money import Money
+from evertill.notices.letters import write_letter
 from evertill.payments.model import AttemptState, Authorisation, Done, Ending, Failed, Seen, Unknown
 from evertill.payments.reconcile import Reconciler
 from evertill.shop import Shop
 from tests.buying import attempt_of, books, open_session, placing
+
+HOLD = timedelta(hours=1)
 
 
 async def _placed(shop: Shop, method: str = "tok_approve", *, name: str = "the-attempt") -> Placed:
@@ -32,6 +36,7 @@ def _later(shop: Shop, minutes: int = 5) -> Reconciler:
         provider=shop.provider,
         settle=settle_with(shop.checkout.till),
         clock=lambda: shop.clock() + timedelta(minutes=minutes),
+        hold=HOLD,
     )
 
 
@@ -171,6 +176,7 @@ async def _held_then_confirmed(shop: Shop, provider: Silent) -> None:
             provider=provider,
             settle=settle_with(shop.checkout.till),
             clock=lambda: shop.clock() + timedelta(minutes=minutes),
+            hold=HOLD,
         )
 
     await later(1).run_once()
@@ -204,3 +210,53 @@ async def test_a_repeat_of_a_held_order_says_held(shop: Shop) -> None:
     assert isinstance(second, Completion)
     assert (first.order_id, first.state) == (second.order_id, second.state)
     assert msgspec.structs.replace(second, session=first.session) == first
+
+
+async def test_units_are_not_held_for_ever(shop: Shop) -> None:
+    """The provider never heard of it, and the hold is over: the order is given up once, by whoever looks."""
+    placed = await _placed(shop)
+    await asyncio.gather(*(_later(shop, minutes=61).run_once() for _ in range(10)))
+    assert await _state(shop, placed.order_id) == "declined"
+    assert await shop.desk.fetchval("SELECT state_reason FROM orders WHERE id = $1", placed.order_id) == "hold_expired"
+    assert await books(shop, "MUG") == (1_000, 0, 0)
+    assert await _charges(shop) == 0
+    await _later(shop, minutes=600).run_once()
+    assert await books(shop, "MUG") == (1_000, 0, 0)
+
+
+async def test_money_that_was_reserved_in_time_buys_also_when_it_is_heard_of_late(shop: Shop) -> None:
+    """What the provider has on record is what happened, however late anybody looks."""
+    placed = await _placed(shop)
+    await shop.provider.authorise(placed.authorisation)
+    await _later(shop, minutes=600).run_once()
+    assert await _state(shop, placed.order_id) == "confirmed"
+    assert await books(shop, "MUG") == (1_000, 0, 2)
+
+
+async def test_a_held_order_whose_hold_is_over_is_told_by_letter(shop: Shop) -> None:
+    """It was promised a word: nothing was charged, and the goods are no longer set aside."""
+    provider = Silent(reserves=False)
+    session = await open_session(shop, ("MUG", 1))
+    held = await Checkout(shop.checkout.till, provider, shop.till_pool, shop.clock).complete(placing(session))
+    assert isinstance(held, Completion)
+    late = Reconciler(
+        shop.desk,
+        provider=provider,
+        settle=settle_with(shop.checkout.till),
+        clock=lambda: shop.clock() + timedelta(hours=2),
+        hold=HOLD,
+    )
+    await late.run_once()  # the provider is still silent: money may be reserved, so nothing is decided
+    assert await books(shop, "MUG") == (1_000, 1, 0)
+    provider.speaks = True
+    await shop.desk.execute("UPDATE payment_attempt SET next_look_at = now()")
+    await late.run_once()
+    assert await _state(shop, held.order_id) == "declined"
+    assert await books(shop, "MUG") == (1_000, 0, 0)
+    facts = {"order_id": str(held.order_id)}
+    letter = await write_letter(
+        shop.desk, id_=new_id(), kind="order_declined", recipient="ada@example.com", facts=facts,
+        settings=shop.settings, signer=shop.signer,
+    )  # fmt: skip
+    assert "could not be confirmed in time" in letter.body
+    assert await shop.desk.fetchval("SELECT count(*) FROM outbox WHERE kind = 'order_declined'") == 1

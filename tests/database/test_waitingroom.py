@@ -331,7 +331,7 @@ async def test_staff_open_pause_drain_and_close(shop: Shop, connection: Connecti
         await move("open")
     with pytest.raises(NotFound):
         await shop.tickets.take(ask(room_id, "late"))
-    verbs = await connection.fetch("SELECT verb FROM staff_action ORDER BY id")
+    verbs = await connection.fetch("SELECT verb FROM staff_action ORDER BY at")
     assert [row["verb"] for row in verbs] == ["open_room", "pause_room", "open_room", "drain_room"]
 
 

@@ -65,7 +65,7 @@ def test_a_slower_machine_is_let_as_full_as_a_fast_one(slower: int) -> None:
 def test_it_falls_when_everything_takes_longer_and_comes_back() -> None:
     """A database in trouble is asked less; when it is well again, as much as before."""
     limit = Limit()
-    worker = taught(limit, each_s=0.0004)
+    worker = taught(limit, each_s=0.0002)
     worker.crowd(60)
     well = limit.value
     worker.each_s *= 4

@@ -13,6 +13,7 @@ from evertill.waitingroom import Guards, Pressure, Reach, Room, RoomState, Ticke
 from evertill.waitingroom.checking import in_words
 from evertill.waitingroom.model import (
     INSIDE_MIN,
+    Called,
     Estimate,
     Moved,
     estimate,
@@ -20,6 +21,7 @@ from evertill.waitingroom.model import (
     next_now_serving,
     place_of,
     reach,
+    still_expected,
 )
 from evertill.waitingroom.tickets import unseal
 
@@ -93,6 +95,20 @@ def test_people_are_called_as_others_make_room(state: RoomState, inside: int, ex
     """Those who are on their way count as inside."""
     room = msgspec.structs.replace(ROOM, state=state)
     assert next_now_serving(room, inside=inside, expected=expected, inside_max=50) == serving
+
+
+@pytest.mark.parametrize(
+    ("before", "lately", "expected"),
+    [
+        (Called(0, 0), Called(50, 10), 40),  # nothing is known yet: all of them
+        (Called(100, 100), Called(50, 10), 40),  # everybody comes
+        (Called(99, 49), Called(50, 10), 33),  # half of them: 20 of the last, and some of those before are late
+        (Called(999, 0), Called(500, 0), 1),  # a flood that never comes back stops nobody
+    ],
+)
+def test_who_does_not_come_is_not_waited_for(before: Called, lately: Called, expected: int) -> None:
+    """As many are reckoned with as came of those who were called before them."""
+    assert still_expected(before, lately) == expected
 
 
 @given(st.integers(0, 2_000), st.integers(0, 2_000), st.integers(1, 5_000))

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateNotFound
 
 from evertill.money import format_money
 from evertill.orders.reading import order_link, view
+from evertill.payments.sandbox import sentence_of
 from evertill.settings import Settings
 from evertill.signing import Signer
 from evertill.storage import Connection, Pool, Statements
@@ -74,6 +75,7 @@ async def write_letter(
     if "order_id" in facts:
         order = await view(pool, order_id=UUID(str(facts["order_id"])))
         told["order"] = order
+        told["because"] = sentence_of(order.state_reason)
         told["link"] = settings.address + order_link(signer, order.id)
         told["money"] = lambda minor: format_money(minor, order.currency, settings.locale)
         told["day"] = lambda moment: format_date(moment, "long", locale=settings.locale)

@@ -28,6 +28,10 @@ class AttemptState(enum.StrEnum):
     VOIDED = "voided"  # a reservation let go
 
 
+# The reason of an order that was given up: nobody could confirm its payment before its hold was over.
+HOLD_EXPIRED = "hold_expired"
+
+
 class Authorisation(msgspec.Struct, frozen=True):
     """What the provider is asked: reserve this much, under this key."""
 

@@ -7,7 +7,7 @@ UPDATE payment_attempt AS attempt
        AS due, orders
  WHERE attempt.id = due.id AND orders.id = attempt.order_id
 RETURNING attempt.id, attempt.order_id, attempt.method, attempt.amount_minor, attempt.currency, attempt.next_look_at,
-          orders.number;
+          attempt.recorded_at, orders.number;
 
 -- due_captures --
 -- Reservations of orders on their way out of the house that still have to be taken.

@@ -4,11 +4,15 @@ The reconciler: ends every payment attempt that nobody else ended.
 An attempt is due when its worker died, or when the provider did not answer in time. It is looked up at the
 provider under its own key. What is on record there is what happened; where nothing is on record, the same
 authorisation is asked for again under the same key, so that it can never be reserved twice.
+
+Units are not held for ever. Past the end of its hold an attempt is no longer asked for again: where the provider has
+nothing on record, the order is given up, its units are free, and the buyer is told. While the provider says nothing at
+all it stays held: money may be reserved, and an ending that nobody knows is not invented.
 """
 
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -17,6 +21,7 @@ from evertill.clock import Clock
 from evertill.money import Money
 from evertill.payments.calls import authorise_within, look_up_within, side_by_side
 from evertill.payments.model import (
+    HOLD_EXPIRED,
     AttemptState,
     Authorisation,
     Done,
@@ -26,6 +31,7 @@ from evertill.payments.model import (
     Seen,
     Unknown,
 )
+from evertill.payments.sandbox import sentence_of
 from evertill.resilience import PAYMENT
 from evertill.storage import Pool, Statements
 
@@ -42,11 +48,12 @@ Settle = Callable[[UUID, Ending, datetime, datetime], Awaitable[None]]
 class Reconciler:
     """One per worker; any number may run."""
 
-    def __init__(self, pool: Pool, *, provider: Provider, settle: Settle, clock: Clock) -> None:
+    def __init__(self, pool: Pool, *, provider: Provider, settle: Settle, clock: Clock, hold: timedelta) -> None:
         self._pool = pool
         self._provider = provider
         self._settle = settle
         self._clock = clock
+        self._hold = hold
 
     async def run_once(self) -> int:
         """Take one bite of what is due and end what can be ended; returns how many were looked at."""
@@ -61,11 +68,11 @@ class Reconciler:
             method=row["method"],
             order_number=row["number"],
         )
-        ending = await self._find_out(ask)
+        ending = await self._find_out(ask, over=self._clock() >= row["recorded_at"] + self._hold)
         log.info("attempt_reconciled attempt=%s order=%s ending=%s", row["id"], row["order_id"], ending)
         await self._settle(row["id"], ending, self._clock(), row["next_look_at"])
 
-    async def _find_out(self, ask: Authorisation) -> Ending:
+    async def _find_out(self, ask: Authorisation, *, over: bool) -> Ending:
         seconds = PAYMENT.deadline.total_seconds()
         seen = await look_up_within(self._provider, ask.attempt_id, seconds=seconds)
         match seen:
@@ -73,6 +80,8 @@ class Reconciler:
                 return ending_of(seen)
             case Unknown():
                 return seen
+            case None if over:
+                return Failed(HOLD_EXPIRED, sentence_of(HOLD_EXPIRED))
             case None:
                 return await authorise_within(self._provider, ask, seconds=seconds)
 

@@ -19,7 +19,7 @@ import asyncpg
 import msgspec
 
 from evertill.money import Money
-from evertill.payments.model import AttemptState, Authorisation, Done, Ending, Failed, Seen, Unknown
+from evertill.payments.model import HOLD_EXPIRED, AttemptState, Authorisation, Done, Ending, Failed, Seen, Unknown
 from evertill.storage import Groups, Pool, Statements
 
 sql = Statements.of(__package__)
@@ -124,7 +124,10 @@ def _answer(asked: _Asked, state: AttemptState, reason: str | None) -> Ending:
     return Done(f"sandbox_{asked.ask.attempt_id.hex}")
 
 
-_SENTENCES = dict(DECLINES.values())
+_SENTENCES = {
+    **dict(DECLINES.values()),
+    HOLD_EXPIRED: "The payment could not be confirmed in time, so we had to let the order go.",
+}
 
 
 def sentence_of(reason: str | None) -> str:

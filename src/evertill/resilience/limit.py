@@ -3,18 +3,19 @@
 import math
 from collections.abc import Mapping
 
-START = 64
-LIMIT_MIN = 16
+START = 100
+# Fewer do not take less time: below this, groups are so small that each request costs more work than is saved.
+LIMIT_MIN = 64
 LIMIT_MAX = 1_000
 # How many times its time on a quiet worker a request may take. Alone, a purchase costs a worker six times the work it
 # costs in a group of a hundred (bench/README.md): below this much waiting, groups are small and throughput is lost;
 # above it, what is gained is under a tenth and what everybody waits doubles.
-TOLERANCE = 24.0
+TOLERANCE = 20.0
 _WINDOW_SECONDS = 0.1
 _SAMPLES_MIN = 20
 _SMOOTHING = 0.25
 _QUIET = 4  # so few under way: what is measured now is the time on a quiet worker
-_QUIET_SECONDS_UNSEEN = 0.003  # taken for it until it was seen: a worker may start in the middle of a rush
+_QUIET_SECONDS_UNSEEN = 0.002  # taken for it until it was seen: a worker may start in the middle of a rush
 _KINDS_MAX = 20
 
 

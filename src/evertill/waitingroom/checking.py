@@ -68,6 +68,7 @@ async def check_agent(shop: Shop, *, owner: str, attempt: str, presented: str, s
         standing = await _take(shop, known, holder, None)
     if standing.may_enter:
         shop.rooms.note_seen(standing)
+        shop.rooms.note_done(standing)  # what it does inside is one request: it makes room at once
         return
     if standing.reach is Reach.NO:
         return  # sold out: the checkout says so

@@ -43,17 +43,16 @@ class Entrance:
         """Let one request pass, or send its sender to the line."""
         if scope["type"] == ScopeType.HTTP:
             shop: Shop | None = self._state.get("shop")
-            answer = self._answer(shop, Asked(scope, receive)) if shop is not None else None
-            if answer is not None:
-                await answer.send(send, self._always)
-                return
+            if shop is not None and (shop.rooms.any_open or scope["path"] == BOARD):
+                answer = self._answer(shop, Asked(scope, receive))
+                if answer is not None:
+                    await answer.send(send, self._always)
+                    return
         await self._app(scope, receive, send)
 
     def _answer(self, shop: Shop, asked: Asked) -> Answer | None:
         if asked.path == BOARD:
             return Answer(200, shop.rooms.board, [_JSON, (b"cache-control", b"public, max-age=1")])
-        if not shop.rooms.any_open:
-            return None
         if asked.path.startswith(_INSIDE):
             for known in shop.rooms.all:
                 standing = _standing(shop, asked, known)

@@ -15,6 +15,7 @@ come, first served. A ticket's number is the order of its making; its place is w
 import enum
 import hashlib
 import itertools
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -23,6 +24,8 @@ import msgspec
 
 # Somebody called who has not come in by then is no longer counted on. The ticket still opens the door.
 SHOW_UP = timedelta(minutes=3)
+# Whoever keeps the page open comes in within this. Of those called before, it is known how many come at all.
+SOON = timedelta(seconds=30)
 # Somebody inside of whom nothing was heard for so long has made room.
 IDLE = timedelta(minutes=5)
 
@@ -32,6 +35,7 @@ _FULL = 0.85  # of the limit, under way: as full as it does well to be
 _EASY = 0.6
 _FASTER, _SLOWER = 1.15, 0.85
 _ROUNDS = 6
+_KNOWN_FROM = 20  # people called before it is known how many come
 
 
 class RoomState(enum.StrEnum):
@@ -153,6 +157,31 @@ def next_inside_max(now: int, *, inside: int, pressure: Pressure) -> int:
     if pressure.load < _EASY and inside >= 0.7 * now:
         return int(now * _FASTER) + 1
     return now
+
+
+class Called(msgspec.Struct, frozen=True):
+    """People who were called in a stretch of time, and how many of them have come (or given up)."""
+
+    people: int
+    came: int
+
+
+def still_expected(before: Called, lately: Called) -> int:
+    """
+    How many of those called are still to be reckoned with.
+
+    A line is full of people who closed the page, and of programs that never come back: were they all waited for, a
+    flood of them would stop the line for everybody behind. So those called lately are expected at the rate at which
+    those called before them came.
+
+    Args:
+        before: Called between SHOW_UP and SOON ago.
+
+        lately: Called since.
+    """
+    rate = (before.came + 1) / (before.people + 1) if before.people >= _KNOWN_FROM else 1.0
+    missing = max(before.people - before.came, 0) * rate
+    return math.ceil(max(lately.people - lately.came, 0) * rate + missing * rate)
 
 
 def next_now_serving(room: Room, *, inside: int, expected: int, inside_max: int) -> int:

@@ -79,10 +79,11 @@ UPDATE ticket SET holder = NULL, customer_id = NULL
  WHERE ticket.room_id = row.room_id AND ticket.number = row.number;
 
 -- count_inside --
--- Who is inside and was heard of since $2; who ever came in; and of those called behind place $3, who came in or left.
+-- Who is inside and was heard of since $2; and who came in or left of those called: behind place $3 up to $4 some time
+-- ago, behind $4 up to $5 just now.
 SELECT count(*) FILTER (WHERE state = 'inside' AND seen_at >= $2)        AS inside,
-       count(*) FILTER (WHERE entered_at IS NOT NULL)                    AS entered,
-       count(*) FILTER (WHERE place > $3 AND place <= $4)                AS arrived
+       count(*) FILTER (WHERE place > $3 AND place <= $4)                AS came_before,
+       count(*) FILTER (WHERE place > $4 AND place <= $5)                AS came_lately
   FROM ticket
  WHERE room_id = $1 AND place IS NOT NULL;
 

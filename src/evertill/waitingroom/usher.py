@@ -16,12 +16,15 @@ from evertill.storage import Connection, Pool, Statements
 from evertill.waitingroom.model import (
     IDLE,
     SHOW_UP,
+    SOON,
+    Called,
     Guards,
     Pressure,
     Room,
     RoomState,
     next_inside_max,
     next_now_serving,
+    still_expected,
 )
 from evertill.waitingroom.planning import Plan, make_room
 from evertill.waitingroom.rooms import room_of
@@ -84,11 +87,17 @@ class Usher:
         return True
 
     async def _move(self, connection: Connection, room: Room, now: datetime, pressure: Pressure) -> None:
-        called_before = await connection.fetchval(sql["serving_at"], room.id, now - SHOW_UP) or 0
-        counts = await connection.fetchrow(sql["count_inside"], room.id, now - IDLE, called_before, room.now_serving)
+        too_long_ago = await connection.fetchval(sql["serving_at"], room.id, now - SHOW_UP) or 0
+        a_while_ago = await connection.fetchval(sql["serving_at"], room.id, now - SOON) or 0
+        counts = await connection.fetchrow(
+            sql["count_inside"], room.id, now - IDLE, too_long_ago, a_while_ago, room.now_serving
+        )
         assert counts is not None
         inside = int(counts["inside"])
-        expected = max(room.now_serving - called_before - int(counts["arrived"]), 0)
+        expected = still_expected(
+            Called(a_while_ago - too_long_ago, int(counts["came_before"])),
+            Called(room.now_serving - a_while_ago, int(counts["came_lately"])),
+        )
         inside_max = (
             next_inside_max(room.inside_max, inside=inside + expected, pressure=pressure)
             if room.calls

@@ -41,6 +41,11 @@ class Admission:
         self._app = app
         self._gate = gate
         self._always = always
+        # A platform is told no ten thousand times a second: each no is made once.
+        self._refusals = {
+            seconds: _api_refusal(seconds).messages(always)
+            for seconds in range(_RETRY_SECONDS[0], _RETRY_SECONDS[1] + 1)
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request in, or say when to come again."""
@@ -50,7 +55,13 @@ class Admission:
         priority, kind = lane_of(scope["method"], scope["path"], scope["headers"])
         permit = await self._gate.enter(priority, kind)
         if permit is None:
-            answer = await _come_again(Asked(scope, receive))
+            seconds = random.randint(*_RETRY_SECONDS)  # noqa: S311 - no secret
+            if scope["path"].startswith(_API):
+                start, body = self._refusals[seconds]
+                await send(start)
+                await send(body)
+                return
+            answer = await _come_again(Asked(scope, receive), seconds)
             await answer.send(send, self._always)
             return
         try:
@@ -90,13 +101,14 @@ def _is_crawler(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     return any(name == b"user-agent" and _CRAWLER.search(value) is not None for name, value in headers)
 
 
-async def _come_again(asked: Asked) -> Answer:
-    seconds = random.randint(*_RETRY_SECONDS)  # noqa: S311 - no secret
+def _api_refusal(seconds: int) -> Answer:
+    refusal = protocol_error(503, _CODE, _SENTENCE)
+    refusal.headers.append((b"retry-after", b"%d" % seconds))
+    return refusal
+
+
+async def _come_again(asked: Asked, seconds: int) -> Answer:
     retry = (b"retry-after", b"%d" % seconds)
-    if asked.path.startswith(_API):
-        refusal = protocol_error(503, _CODE, _SENTENCE)
-        refusal.headers.append(retry)
-        return refusal
     accept = asked.header(b"accept") or ""
     if "json" in accept and "text/html" not in accept:
         problem = {

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 from litestar.types import Receive, Send
+from litestar.types.asgi_types import HTTPResponseBodyEvent, HTTPResponseStartEvent
 
 from evertill.refusals import Malformed, Stalled, TooLarge
 
@@ -89,14 +90,21 @@ class Answer(msgspec.Struct, frozen=True):
 
     async def send(self, send: Send, always: Headers) -> None:
         """Send it with its own headers, and those of `always` that it does not carry itself."""
+        for message in self.messages(always):
+            await send(message)
+
+    def messages(self, always: Headers) -> tuple[HTTPResponseStartEvent, HTTPResponseBodyEvent]:
+        """What is sent, as the server takes it."""
         own = {name for name, _ in self.headers}
         headers = [
             *self.headers,
             *(header for header in always if header[0] not in own),
             (b"content-length", b"%d" % len(self.body)),
         ]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+        return (
+            {"type": "http.response.start", "status": self.status, "headers": headers},
+            {"type": "http.response.body", "body": self.body, "more_body": False},
+        )
 
 
 def too_large(bytes_max: int) -> TooLarge:
