@@ -29,7 +29,6 @@ from evertill.checkout.settling import Settling
 from evertill.checkout.till import Till
 from evertill.clock import Clock, utc_now
 from evertill.duties import Duty
-from evertill.figures import figures_of
 from evertill.idempotency import forget_old
 from evertill.logs import begin_logging
 from evertill.notices import Sender
@@ -37,7 +36,8 @@ from evertill.orders.finishing import Finisher
 from evertill.payments.model import Ending
 from evertill.payments.reconcile import Reconciler, Settle
 from evertill.payments.sandbox import Sandbox
-from evertill.refusals import Refusal
+from evertill.pulse import Heart
+from evertill.refusals import Refusal, Unavailable
 from evertill.resilience import PAYMENT, Gate
 from evertill.settings import Settings
 from evertill.shop import Shop
@@ -114,11 +114,8 @@ def _open_shop(
         async with AsyncExitStack() as stack:
             shop = await open_shop(settings, signer, clock, stack, gate)
             app.state.shop = shop
-            assert settings.database_url is not None  # open_shop used it
-            auditor = await stack.enter_async_context(Auditor(settings.database_url, clock=clock))
-            app.state.figures = figures_of(shop, auditor)
             stopping = asyncio.Event()
-            duties = [asyncio.create_task(duty.run(stopping), name=duty.name) for duty in _duties(shop, auditor)]
+            duties = [asyncio.create_task(duty.run(stopping), name=duty.name) for duty in _duties(shop)]
             _rarely_collect()
             yield
             # A drain: what was asked is finished, then duties end their round, then pools close.
@@ -126,8 +123,17 @@ def _open_shop(
             await shop.checkout.drain()
             stopping.set()
             await asyncio.wait(duties, timeout=30)
+            await _last_pulse(shop)
 
     return lifespan
+
+
+async def _last_pulse(shop: Shop) -> None:
+    """What was counted is kept, if the database is there to keep it; a worker that cannot tell it ends all the same."""
+    try:
+        await shop.heart.stop()
+    except Unavailable as error:
+        log.warning("last_pulse_untold error=%r", error)
 
 
 def _rarely_collect() -> None:
@@ -147,11 +153,11 @@ async def open_shop(
 ) -> Shop:
     """Open everything a worker holds; it is closed with the stack."""
 
+    url = settings.database_url
+    assert url is not None  # the embedded server's, filled in by whoever starts us
+
     async def pool(purpose: str, size: int, statement_ms: int, lock_ms: int) -> Pool:
-        assert settings.database_url is not None  # the embedded server's, filled in by whoever starts us
-        opened = await open_pool(
-            settings.database_url, purpose=purpose, size=size, statement_ms_max=statement_ms, lock_ms_max=lock_ms
-        )
+        opened = await open_pool(url, purpose=purpose, size=size, statement_ms_max=statement_ms, lock_ms_max=lock_ms)
         stack.push_async_callback(opened.close)
         return opened
 
@@ -160,6 +166,9 @@ async def open_shop(
     till_pool = await pool("till", 4, 15_000, 10_000)
     console = await pool("console", 3, 15_000, 3_000)
     outside = await pool("sandbox provider", 2, 15_000, 10_000)
+    pulse = await pool("pulse", 2, 1_000, 500)
+    auditor = await stack.enter_async_context(Auditor(url, clock=clock))
+    gate = gate or Gate()
     house = House(settings.country, settings.currency, settings.prices_include_tax, settings.locale)
     provider = Sandbox(outside)
     till = Till(
@@ -167,6 +176,16 @@ async def open_shop(
         house=house,
         provider_name=provider.name,
         answer_within=PAYMENT.deadline + timedelta(seconds=10),
+    )
+    sessions = Sessions(till_pool, house=house, life=settings.session_life)
+    heart = Heart(
+        pulse,
+        gate=gate,
+        groups=(till.groups, sessions.groups),
+        takings=till.takings,
+        pools=(browse, desk, till_pool, console, outside),
+        auditor=auditor,
+        clock=clock,
     )
     return Shop(
         settings=settings,
@@ -178,16 +197,18 @@ async def open_shop(
         till_pool=till_pool,
         console=console,
         outside=outside,
-        sessions=Sessions(till_pool, house=house, life=settings.session_life),
+        sessions=sessions,
         checkout=Checkout(till=till, provider=provider, pool=till_pool, clock=clock),
         provider=provider,
-        gate=gate or Gate(),
         rooms=Rooms(desk, signer, clock=clock),
         tickets=Tickets(desk),
+        gate=gate,
+        auditor=auditor,
+        heart=heart,
     )
 
 
-def _duties(shop: Shop, auditor: Auditor) -> list[Duty]:
+def _duties(shop: Shop) -> list[Duty]:
     async def forget() -> int:
         return await forget_old(shop.desk, before=shop.clock() - timedelta(hours=shop.settings.key_hours))
 
@@ -218,7 +239,8 @@ def _duties(shop: Shop, auditor: Auditor) -> list[Duty]:
         Duty("finisher", finisher.run_once, pause_seconds=1.0),
         Duty("sender", sender.run_once, pause_seconds=0.5, steps_aside=buyers_wait),
         Duty("webhooks", webhooks.run_once, pause_seconds=0.5, steps_aside=buyers_wait),
-        Duty("auditor", auditor.run_once, pause_seconds=1.0),
+        Duty("auditor", shop.auditor.run_once, pause_seconds=1.0),
+        Duty("pulse", shop.heart.run_once, pause_seconds=1.0),
         Duty("key forgetter", forget, pause_seconds=600.0),
         Duty("forgetter of sign-ins and links", forget_people, pause_seconds=600.0),
         Duty("session purge", SessionPurge(shop.desk, clock=shop.clock).run_once, pause_seconds=600.0),

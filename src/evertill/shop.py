@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from evertill.audit import Auditor
 from evertill.checkout.complete import Checkout
 from evertill.checkout.compose import House
 from evertill.checkout.sessions import Sessions
 from evertill.clock import Clock
 from evertill.payments.model import Provider
+from evertill.pulse import Heart
 from evertill.resilience import Gate
 from evertill.settings import Settings
 from evertill.signing import Signer
@@ -33,8 +35,5 @@ class Shop:
     gate: Gate  # who is let in when too many come
     rooms: Rooms  # where people stand in line
     tickets: Tickets
-
-    @property
-    def pools(self) -> tuple[Pool, ...]:
-        """All pools of this worker."""
-        return (self.browse, self.desk, self.till_pool, self.console, self.outside)
+    auditor: Auditor
+    heart: Heart  # what this worker tells of itself, and sees of all

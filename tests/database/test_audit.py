@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from prometheus_client import CollectorRegistry
 
 from evertill.app import settle_with
 from evertill.audit import Auditor, Kind, NotAuditable, Report, audit
@@ -16,7 +17,7 @@ from evertill.checkout.complete import Checkout
 from evertill.checkout.model import Completion
 from evertill.checkout.placing import Placed
 from evertill.clock import utc_now
-from evertill.figures import figures_of
+from evertill.figures import SeenFigures
 from evertill.ids import new_id
 from evertill.notices import Sender
 from evertill.orders.changing import cancel, refund, ship
@@ -27,6 +28,7 @@ from evertill.settings import Settings
 from evertill.shop import Shop
 from evertill.storage import Connection
 from tests.buying import open_session, placing
+from tests.hearts import heart_of
 from tests.providers import Ledger
 
 SAM = UUID("01990000-0000-7000-8000-000000000001")
@@ -486,13 +488,13 @@ async def test_of_many_workers_one_audits_every_minute(
             assert first.report.anomalies == 1
             text = caplog.text
             assert text.count("audit_anomaly kind=units_claimed subject=sku:MUG") == 1
-            registry = figures_of(history.shop, first)
+            registry = CollectorRegistry()
+            registry.register(SeenFigures(heart_of(history.shop, auditor=first).alone()))
             assert registry.get_sample_value("evertill_audit_anomalies", {"kind": "units_claimed"}) == 1
             assert registry.get_sample_value("evertill_audit_anomalies", {"kind": "oversold"}) == 0
             assert registry.get_sample_value("evertill_audit_seconds") == first.report.seconds
             assert registry.get_sample_value("evertill_audit_finished_timestamp_seconds") is not None
-            idle = figures_of(history.shop, second)
-            assert idle.get_sample_value("evertill_audit_seconds") is None
+            assert heart_of(history.shop, auditor=second).alone().audited is None
             await connection.execute("UPDATE stock SET claimed = claimed - 1 WHERE sku = 'MUG'")
             ahead += EVERY
             await first.run_once()

@@ -189,6 +189,16 @@ class Group:
             self._revised.append(revised)
         return self._refuse(ask, revised, code, sentence)
 
+    @property
+    def taken(self) -> int:
+        """How many orders it takes."""
+        return len(self._taken)
+
+    @property
+    def not_taken(self) -> int:
+        """How many it does not take, for their terms no longer hold."""
+        return len(self._refused)
+
     async def write(self, connection: Connection) -> None:
         """Write what was decided: one statement for orders and keys, one for sessions offered anew."""
         if self._taken or self._refused:

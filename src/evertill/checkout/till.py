@@ -22,6 +22,7 @@ from evertill import stock
 from evertill.checkout.compose import House
 from evertill.checkout.placing import Group, Placing, PlacingAnswer, lock_sessions, lock_stock
 from evertill.checkout.settling import Settled, Settling, lock_attempts, settle_all, write_endings
+from evertill.checkout.takings import Takings
 from evertill.storage import Connection, Groups, Pool, Statements
 
 stock_sql = Statements.of(stock.__name__)
@@ -37,6 +38,7 @@ class Till:
         self._house = house
         self._provider_name = provider_name
         self._answer_within = answer_within  # after this an attempt nobody settled is the reconciler's
+        self.takings = Takings()
         self.groups: Groups[Placing | Settling, PlacingAnswer | Settled] = Groups("till", self._run)
 
     async def place(self, ask: Placing) -> PlacingAnswer:
@@ -86,13 +88,16 @@ class Till:
                 attempts = await lock_attempts(connection, settlings)
             endings, settled = settle_all(settlings, attempts, moves)
             answers |= settled
-            await _move_stock(connection, moves)
+            moved = await _move_stock(connection, moves)
             await placed.write(connection)
             await write_endings(connection, endings)
+        self.takings.count(taken=placed.taken, not_taken=placed.not_taken, endings=endings, moved=moved)
         return [answers[position] for position in range(len(asks))]
 
 
-async def _move_stock(connection: Connection, moves: stock.Moves) -> None:
+async def _move_stock(connection: Connection, moves: stock.Moves) -> dict[str, int]:
+    """Move the group's units; how many leave the free ones, per SKU (what is claimed leaves them, what is sold has)."""
     skus, claimed, sold = moves.columns()
     if skus:
         await connection.execute(stock_sql["move_stock"], skus, claimed, sold)
+    return {sku: left for sku, at, gone in zip(skus, claimed, sold, strict=True) if (left := at + gone)}

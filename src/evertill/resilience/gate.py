@@ -18,6 +18,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import perf_counter
 
+from evertill.resilience.durations import Durations
 from evertill.resilience.limit import Limit
 
 
@@ -85,6 +86,7 @@ class Gate:
     def __init__(self, limit: Limit | None = None, *, clock: Callable[[], float] = perf_counter) -> None:
         self.limit = limit or Limit()
         self.lanes = {priority: LaneState() for priority in Priority}
+        self.durations: dict[str, Durations] = {}  # by kind: as many as lane_of knows
         self.under_way = 0
         self.clock = clock
 
@@ -166,6 +168,10 @@ class Permit:
         if self._kind and self._stepped_out is None:
             seconds = now - self._began - self._outside_s
             gate.limit.sample(self._kind, seconds, under_way=gate.under_way, now=now)
+            durations = gate.durations.get(self._kind)
+            if durations is None:
+                durations = gate.durations[self._kind] = Durations()
+            durations.add(seconds)
         gate.left(self._priority, stepped_out=self._stepped_out is not None)
         _here.set(None)
 

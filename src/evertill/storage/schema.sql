@@ -455,6 +455,17 @@ CREATE TABLE kept_letter (
 );
 CREATE INDEX kept_letter_newest ON kept_letter (kept_at DESC);
 
+-- ---------------------------------------------------------------- pulse
+
+-- What each worker knows of itself, written by it once a second; the row of the zero id has the counters of those that
+-- are gone. Unlogged: a second later it is old, so nobody waits for the disk. After a crash of the server it is empty,
+-- and counters begin anew, as readers of counters expect after a restart.
+CREATE UNLOGGED TABLE worker_pulse (
+    worker   uuid        PRIMARY KEY,                      -- of this run of the worker
+    at       timestamptz NOT NULL,
+    figures  jsonb       NOT NULL
+) WITH (fillfactor = 50);
+
 -- ---------------------------------------------------------------- the sandbox payment provider
 
 -- The provider's side of the sandbox: its own ledger, in its own schema, never joined with ours.

@@ -1,13 +1,17 @@
-"""Whether this worker can serve, and its figures."""
+"""Whether this worker can serve, and the figures of all."""
 
 import asyncio
 from typing import Any
 
 from litestar import MediaType, get
 from litestar.response import Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
+from evertill.figures import prometheus_text
+from evertill.refusals import Unavailable
 from evertill.web.browser import ShopRequest, shop_of
+
+_SECONDS_MAX = 1.0
 
 
 @get("/healthz", include_in_schema=False)
@@ -23,9 +27,14 @@ async def healthz(request: ShopRequest) -> Response[dict[str, Any]]:
 
 @get("/metrics", include_in_schema=False)
 async def metrics(request: ShopRequest) -> Response[bytes]:
-    """This worker's figures in Prometheus' text format."""
-    registry: CollectorRegistry = request.app.state.figures
-    return Response(generate_latest(registry), media_type=MediaType.TEXT, headers={"Content-Type": CONTENT_TYPE_LATEST})
+    """The figures of all workers in Prometheus' text format; this one's alone where the database does not answer."""
+    heart = shop_of(request).heart
+    try:
+        async with asyncio.timeout(_SECONDS_MAX):
+            seen = await heart.look()
+    except (TimeoutError, Unavailable):
+        seen = heart.alone()
+    return Response(prometheus_text(seen), media_type=MediaType.TEXT, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 routes = [healthz, metrics]
