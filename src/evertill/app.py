@@ -7,8 +7,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -32,11 +33,12 @@ from evertill.duties import Duty
 from evertill.idempotency import forget_old
 from evertill.logs import begin_logging
 from evertill.notices import Sender
+from evertill.ops.live import tell_watchers
 from evertill.orders.finishing import Finisher
 from evertill.payments.model import Ending
 from evertill.payments.reconcile import Reconciler, Settle
 from evertill.payments.sandbox import Sandbox
-from evertill.pulse import Heart
+from evertill.pulse import Heart, Watchers
 from evertill.refusals import Refusal, Unavailable
 from evertill.resilience import PAYMENT, Gate
 from evertill.settings import Settings
@@ -114,6 +116,7 @@ def _open_shop(
         async with AsyncExitStack() as stack:
             shop = await open_shop(settings, signer, clock, stack, gate)
             app.state.shop = shop
+            stack.enter_context(_when_told_to_end(shop.watchers.close))
             stopping = asyncio.Event()
             duties = [asyncio.create_task(duty.run(stopping), name=duty.name) for duty in _duties(shop)]
             _rarely_collect()
@@ -126,6 +129,26 @@ def _open_shop(
             await _last_pulse(shop)
 
     return lifespan
+
+
+@contextmanager
+def _when_told_to_end(end: Callable[[], None]) -> Iterator[None]:
+    """
+    Let what would never end by itself end as soon as SIGTERM comes.
+
+    The server waits for what is under way before it says that we shut down, and a stream would keep it waiting. Its own
+    handler belongs to the event loop, which hears signals by its wake-up descriptor and puts a handler that does
+    nothing into Python's table: that one's place is taken here, and the loop's own handler runs as before.
+    """
+    loop = asyncio.get_running_loop()
+    if threading.current_thread() is not threading.main_thread() or not callable(signal.getsignal(signal.SIGTERM)):
+        yield  # nobody's loop listens: not a worker
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(end))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 async def _last_pulse(shop: Shop) -> None:
@@ -205,6 +228,7 @@ async def open_shop(
         gate=gate,
         auditor=auditor,
         heart=heart,
+        watchers=Watchers(),
     )
 
 
@@ -218,6 +242,9 @@ def _duties(shop: Shop) -> list[Duty]:
 
     def buyers_wait() -> bool:
         return shop.checkout.till.groups.waiting + shop.sessions.groups.waiting > _WAITING_BUYERS
+
+    async def show() -> int:
+        return await tell_watchers(shop)
 
     reconciler = Reconciler(
         shop.desk,
@@ -241,6 +268,7 @@ def _duties(shop: Shop) -> list[Duty]:
         Duty("webhooks", webhooks.run_once, pause_seconds=0.5, steps_aside=buyers_wait),
         Duty("auditor", shop.auditor.run_once, pause_seconds=1.0),
         Duty("pulse", shop.heart.run_once, pause_seconds=1.0),
+        Duty("live page", show, pause_seconds=1.0),
         Duty("key forgetter", forget, pause_seconds=600.0),
         Duty("forgetter of sign-ins and links", forget_people, pause_seconds=600.0),
         Duty("session purge", SessionPurge(shop.desk, clock=shop.clock).run_once, pause_seconds=600.0),

@@ -8,7 +8,7 @@ from evertill.checkout.compose import House
 from evertill.checkout.sessions import Sessions
 from evertill.clock import Clock
 from evertill.payments.model import Provider
-from evertill.pulse import Heart
+from evertill.pulse import Heart, Watchers
 from evertill.resilience import Gate
 from evertill.settings import Settings
 from evertill.signing import Signer
@@ -37,3 +37,4 @@ class Shop:
     tickets: Tickets
     auditor: Auditor
     heart: Heart  # what this worker tells of itself, and sees of all
+    watchers: Watchers  # of the live page

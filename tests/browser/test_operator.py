@@ -148,6 +148,6 @@ async def test_a_viewer_looks_and_changes_nothing(doors: Doors, tables: Connecti
 async def test_a_shopper_has_no_way_into_the_console(doors: Doors) -> None:
     """Every page of it shows its door."""
     page = await doors.enter()
-    for path in ("/ops", "/ops/orders", "/ops/products", "/ops/stock", "/ops/mail", "/ops/staff", "/ops/password"):
+    for path in ("/ops", "/ops/live", "/ops/orders", "/ops/stock", "/ops/mail", "/ops/staff", "/ops/password"):
         await page.goto(path)
         await expect(page.get_by_role("heading", level=1)).to_have_text("Sign in to the console")

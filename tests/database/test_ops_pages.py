@@ -1,6 +1,8 @@
 """The console as staff meet it: who may do what, forms that say what is wrong, and bad input that breaks nothing."""
 
 import asyncio
+import json
+import os
 import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
@@ -15,7 +17,9 @@ from litestar.exceptions import HTTPException
 from evertill.checkout.model import Completion
 from evertill.ids import new_id
 from evertill.notices import Sender, enqueue
+from evertill.ops.live import PARTS, tell_watchers
 from evertill.ops.routes import routes as ops_routes
+from evertill.pulse.watchers import WATCHERS_MAX
 from evertill.refusals import Refusal
 from evertill.resilience import PAYMENT
 from evertill.shop import Shop
@@ -28,7 +32,10 @@ from evertill.web.browser import STAFF_COOKIE
 from evertill.web.errors import answer_fault, answer_http_exception, answer_refusal
 from tests.buying import attempt_of, books, buy, open_session, placing
 
-GETS = ("/ops", "/ops/orders", "/ops/products", "/ops/products/mug", "/ops/stock", "/ops/stock?low=1", "/ops/mail")
+GETS = (
+    "/ops", "/ops/live", "/ops/orders", "/ops/products", "/ops/products/mug", "/ops/stock", "/ops/stock?low=1",
+    "/ops/mail",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -491,3 +498,85 @@ async def test_nothing_of_the_shop_is_taken_for_markup(
         page = await console.get(path)
         assert page.status_code == 200
         assert evil not in page.text, path
+
+
+# ---------------------------------------------------------------- the live page
+
+
+def plain(page: httpx.Response) -> str:
+    """A page's words, every run of blanks one."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page.text).split())
+
+
+async def test_the_live_page_shows_what_was_bought(console: httpx.AsyncClient, shop: Shop) -> None:
+    """Orders, lanes, holders, workers, and how long the units last; whole as it comes from the server."""
+    await enter(console, shop, Role.VIEWER)
+    assert "In a second." in plain(await console.get("/ops/live"))
+    await shop.heart.run_once()
+    await bought(shop, ("LAST", 2))
+    await bought(shop, ("MUG", 5))
+    await shop.heart.run_once()
+    page = await console.get("/ops/live")
+    said = plain(page)
+    assert re.search(r"LAST under a minute 1 2 Last", said)
+    assert re.search(r"MUG \d+ h 995 5 Mug", said)
+    assert "checkout.till._write till" in re.sub(r"\. ", ".", said)
+    assert re.search(rf"{os.getpid()} \d+ s 0 s ago 0 of 64", said)
+    assert '<noscript><meta http-equiv="refresh"' in page.text
+    await bought(shop, ("LAST", 1))
+    await shop.heart.run_once()
+    assert re.search(r"LAST sold out 0 3 Last", plain(await console.get("/ops/live")))
+
+
+async def test_a_title_that_looks_like_a_page_is_shown_as_text(
+    console: httpx.AsyncClient, shop: Shop, connection: Connection
+) -> None:
+    """On the page and in the stream, where a script puts it into the page."""
+    await enter(console, shop, Role.VIEWER)
+    await connection.execute("UPDATE product SET title = '<img src=x>' WHERE handle = 'mug'")
+    await bought(shop)
+    await shop.heart.run_once()
+    assert "&lt;img src=x&gt;" in (await console.get("/ops/live")).text
+    watching = shop.watchers.watch()
+    await anext(watching)
+    message, _ = await asyncio.gather(anext(watching), tell_watchers(shop))
+    data = message.decode().removeprefix("data: ")
+    assert set(json.loads(data)) == set(PARTS)
+    assert "&lt;img src=x&gt;" in json.loads(data)["hottest"]
+    assert "<img" not in data
+
+
+async def test_what_is_old_is_not_sent_as_new(shop: Shop) -> None:
+    """Where the workers' table cannot be read the stream falls silent, and the page says that its figures are old."""
+    await shop.heart.run_once()
+    shop.watchers.here = 1
+    await tell_watchers(shop)
+    shown = shop.watchers.shown
+    await tell_watchers(shop)
+    assert shown is not None
+    assert shop.watchers.shown is shown
+    await shop.heart.run_once()
+    await tell_watchers(shop)
+    assert shop.watchers.shown != shown
+
+
+async def test_nothing_is_drawn_where_nobody_watches(shop: Shop) -> None:
+    """The page costs what it is looked at."""
+    await bought(shop)
+    await shop.heart.run_once()
+    asked = dict(shop.heart.pool.holds)
+    await tell_watchers(shop)
+    assert "ops.levels_of" not in asked
+    assert "ops.levels_of" not in shop.heart.pool.holds
+
+
+async def test_the_stream_is_staffs_and_has_a_bound(console: httpx.AsyncClient, shop: Shop) -> None:
+    """Nobody else is let in; one too many is told to come again."""
+    assert (await console.get("/ops/live/stream")).status_code == 303
+    await enter(console, shop, Role.VIEWER)
+    shop.watchers.here = WATCHERS_MAX
+    answer = await console.get("/ops/live/stream", headers={"accept": "text/event-stream"})
+    assert answer.status_code == 503
+    shop.watchers.here = 0
+    shop.watchers.close()
+    assert (await console.get("/ops/live/stream")).status_code == 503

@@ -213,7 +213,7 @@ async def _tables(connection: Connection) -> dict[str, str]:
     """A fingerprint of every table's rows."""
     names = await connection.fetch(
         "SELECT schemaname || '.' || tablename AS name FROM pg_tables "
-        "WHERE schemaname IN ('public', 'sandbox_provider')"
+        "WHERE schemaname IN ('public', 'sandbox_provider') AND tablename <> 'worker_pulse'"  # that beats by itself
     )
     return {
         row["name"]: await connection.fetchval(
@@ -413,7 +413,7 @@ async def test_head_is_answered_wherever_get_is(site: Site) -> None:
             assert (head.status, head.body) == (got.status, b""), path
             differing = {name for name, _ in set(got.headers) ^ set(head.headers)}
             assert differing <= {"content-length"}, (path, differing)
-            if "content-length" not in differing:
+            if "content-length" not in differing and got.kind != "text/event-stream":
                 assert head.header("content-length") == str(len(got.body)), path
 
 

@@ -1,5 +1,6 @@
 """The console's pure parts: charts, order numbers as people type them, amounts as people type them."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -8,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evertill.ids import new_order_number
+from evertill.ops import live
 from evertill.ops.chart import TALL, chart, round_ceiling
+from evertill.ops.lines import TALL as HIGH
+from evertill.ops.lines import WIDE, draw
 from evertill.ops.order_routes import read_amount
 from evertill.ops.overview import Hour, every_hour
 from evertill.orders.reading import number_beginning
@@ -87,3 +91,69 @@ def test_an_amount_that_could_be_two_things_is_asked_again(typed: str, currency:
     with pytest.raises(Invalid) as refusal:
         read_amount(typed, currency, "amount")
     assert refusal.value.fields[0].field == "amount"
+
+
+# ---------------------------------------------------------------- the live page
+
+
+def points_of(path: str) -> list[tuple[int, int]]:
+    """Where a path leads: absolute again."""
+    found: list[tuple[int, int]] = []
+    for verb, x, y in re.findall(r"([Ml])(-?\d+) (-?\d+)", path):
+        step = (int(x), int(y))
+        found.append(step if verb == "M" else (found[-1][0] + step[0], found[-1][1] + step[1]))
+    return found
+
+
+@given(st.lists(st.tuples(st.integers(0, 400), st.one_of(st.none(), st.floats(0, 10**6))), max_size=40))
+def test_lines_stay_within_their_drawing(seen: list[tuple[int, float | None]]) -> None:
+    """Each known figure of the last five minutes is a point, at its age and height; what is older is left out."""
+    points = [(NOON - timedelta(seconds=age), value) for age, value in sorted(seen, key=lambda each: -each[0])]
+    drawn = draw("id", "Title", "unit", {"one": points}, now=NOON, worth=live.rate)
+    found = points_of(drawn.lines[0].path)
+    ages = [age for age, value in sorted(seen, key=lambda each: -each[0]) if value is not None and age <= WIDE]
+    assert [x for x, _ in found] == [WIDE - age for age in ages]
+    assert all(0 <= y <= HIGH for _, y in found)
+
+
+def test_a_line_is_broken_where_nothing_is_known() -> None:
+    """A gap of a few seconds is drawn across, a longer one is not."""
+    ages = [60, 58, 30, 29]
+    points = [(NOON - timedelta(seconds=age), 1.0) for age in ages]
+    drawn = draw("id", "Title", "unit", {"one": points}, now=NOON, worth=live.rate)
+    assert drawn.lines[0].path == "M240 100h0l2 0M270 100h0l1 0"
+    assert (drawn.ceiling, drawn.half, drawn.lines[0].last) == ("2", "1", "1.0")
+
+
+def test_a_line_without_a_figure_says_so() -> None:
+    """A dash, and an axis all the same."""
+    drawn = draw("id", "Title", "unit", {"none": [], "lately none": [(NOON, None)]}, now=NOON, worth=live.rate)
+    assert [(line.path, line.last) for line in drawn.lines] == [("", "–"), ("", "–")]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(None, "–"), (0.0, "0"), (0.04, "0.0"), (0.42, "0.4"), (9.94, "9.9"), (9.96, "10"), (2310.4, "2,310")],
+)
+def test_a_rate_has_as_many_digits_as_say_something(value: float | None, said: str) -> None:
+    """One behind the point below ten."""
+    assert live.rate(value) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(None, "–"), (0.0024, "2.4 ms"), (0.12, "120 ms"), (10.0, "10,000 ms")],
+)
+def test_a_time_is_said_in_milliseconds(seconds: float | None, said: str) -> None:
+    """As one compares them."""
+    assert live.milliseconds(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(None, "does not go"), (0.0, "sold out"), (59.0, "under a minute"), (60.0, "1 min"), (5_399.0, "89 min"),
+     (5_400.0, "1 h"), (172_799.0, "47 h"), (172_800.0, "2 days")],
+)  # fmt: skip
+def test_time_to_sell_out_in_words(seconds: float | None, said: str) -> None:
+    """From none to days."""
+    assert live.left(seconds) == said

@@ -1,15 +1,17 @@
-"""Two workers and one set of figures: whoever answers answers for both, also for one that was killed."""
+"""Two workers and one set of figures: whoever answers answers for both; and whoever watches holds up nobody."""
 
 import re
 import time
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 
 import asyncpg
 import httpx
 import pytest
 
+from tests.browser.people import hire
 from tests.conftest import stock_up
-from tests.whole.running import Browser, Serving, serving
+from tests.whole.running import Browser, Serving, hidden, serving
 
 pytestmark = pytest.mark.whole
 
@@ -72,3 +74,25 @@ def test_whichever_worker_answers_says_the_same(shop: Serving) -> None:
     _all_say(shop, confirmed, 7)
     _all_say(shop, "evertill_workers", 2)
     _all_say(shop, "evertill_workers_seen", 1)
+
+
+def test_a_watcher_does_not_hold_up_the_end(shop: Serving) -> None:
+    """Somebody looks at the live page of each worker when the shop is told to stop: the streams end, and it stops."""
+    password = hire(shop, email="watcher@example.com", role="viewer")
+    browser = Browser(shop.url)
+    csrf = hidden(browser.get("/ops/sign-in").text, "csrf")
+    browser.post("/ops/sign-in", csrf=csrf, email="watcher@example.com", password=password)
+    cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    with ExitStack() as stack:
+        streams = []
+        for _ in range(6):
+            client = stack.enter_context(httpx.Client(base_url=shop.url, timeout=20))
+            answer = stack.enter_context(client.stream("GET", "/ops/live/stream", headers={"cookie": cookies}))
+            assert answer.status_code == 200
+            streams.append(answer.iter_text())
+        for stream in streams:
+            assert next(stream).startswith("retry:")
+            assert next(stream).startswith("data:")
+        assert shop.stop(seconds=20) == 0  # a worker that is not done by itself is killed after forty
+        for stream in streams:
+            assert all(text.startswith(("data:", ":")) for text in stream)  # to its end, not cut off

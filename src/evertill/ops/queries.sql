@@ -120,6 +120,14 @@ SELECT id, handle, title, vendor, category, status, option_names, created_at, up
 ORDER BY variant.position, variant.sku
    LIMIT 500;
 
+-- levels_of --
+-- Free units of these SKUs.
+SELECT stock.sku, stock.on_hand - stock.claimed - stock.sold AS free, product.title, variant.option_values
+  FROM stock
+  LEFT JOIN variant ON variant.sku = stock.sku
+  LEFT JOIN product ON product.id = variant.product_id
+ WHERE stock.sku = ANY ($1::text[]);
+
 -- levels --
 -- Stock of what is known, the scarcest first. $1 words or the beginning of a SKU, $2 no more free than that; both may
 -- be null. $3 and $4: free units and SKU of the last row of the page before, null at the start.

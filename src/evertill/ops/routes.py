@@ -6,7 +6,7 @@ from typing import Any
 from litestar import get
 from litestar.response import Response
 
-from evertill.ops import catalog_routes, mail_routes, order_routes, room_routes
+from evertill.ops import catalog_routes, live_routes, mail_routes, order_routes, room_routes
 from evertill.ops.chart import chart
 from evertill.ops.overview import overview
 from evertill.ops.showing import console_page
@@ -35,6 +35,7 @@ async def overview_page(request: ShopRequest) -> Response[str]:
 
 routes: Sequence[Any] = [
     overview_page,
+    *live_routes.routes,
     *order_routes.routes,
     *catalog_routes.routes,
     *room_routes.routes,

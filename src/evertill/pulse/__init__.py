@@ -2,5 +2,6 @@
 
 from evertill.pulse.heart import Heart
 from evertill.pulse.model import Seen
+from evertill.pulse.watchers import Watchers
 
-__all__ = ["Heart", "Seen"]
+__all__ = ["Heart", "Seen", "Watchers"]

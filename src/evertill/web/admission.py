@@ -19,8 +19,9 @@ from evertill.ucp.errors import protocol_error
 from evertill.web.again import again_page
 from evertill.web.exchange import Answer, Asked, Headers
 
-# Addresses that cost next to nothing, and those by which it is seen how the shop does.
-_UNGATED = ("/static/", "/favicon", "/healthz", "/metrics")
+# Addresses that cost next to nothing, and those by which it is seen how the shop does. The stream of the live page has
+# a bound of its own: in a lane it would keep its place for as long as somebody looks.
+_UNGATED = ("/static/", "/favicon", "/healthz", "/metrics", "/ops/live/stream")
 _API = ("/ucp/", "/.well-known/ucp")
 _CRAWLER = re.compile(rb"bot\b|crawl|spider|slurp|scrapy", re.IGNORECASE)
 _RETRY_SECONDS = (1, 4)  # each is told another time in this range, so that they do not come back together
