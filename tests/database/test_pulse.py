@@ -184,6 +184,19 @@ async def test_a_locked_table_is_told_and_not_waited_for(shop: Shop, connection:
     assert (await shop.heart.look()).whole
 
 
+async def test_a_first_pulse_that_is_lost_silences_nobody(shop: Shop, connection: Connection) -> None:
+    """Whether it was written or not is not known then; the next one is told all the same."""
+    gate = Gate()
+    heart = heart_of(shop, gate=gate)
+    async with connection.transaction():
+        await connection.execute("LOCK TABLE worker_pulse IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(Unavailable):
+            await heart.look()
+    refuse(gate, 2)
+    seen = await heart.look()
+    assert (refused(seen), len(seen.workers)) == (2, 1)
+
+
 async def test_every_statement_of_the_pulse_is_tagged(shop: Shop) -> None:
     """So that its holders are seen, too."""
     await shop.heart.run_once()

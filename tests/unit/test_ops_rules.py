@@ -108,27 +108,27 @@ def points_of(path: str) -> list[tuple[int, int]]:
 @given(st.lists(st.tuples(st.integers(0, 400), st.one_of(st.none(), st.floats(0, 10**6))), max_size=40))
 def test_lines_stay_within_their_drawing(seen: list[tuple[int, float | None]]) -> None:
     """Each known figure of the last five minutes is a point, at its age and height; what is older is left out."""
-    points = [(NOON - timedelta(seconds=age), value) for age, value in sorted(seen, key=lambda each: -each[0])]
-    drawn = draw("id", "Title", "unit", {"one": points}, now=NOON, worth=live.rate)
+    oldest_first = sorted(seen, key=lambda each: -each[0])
+    ages, values = [age for age, _ in oldest_first], [value for _, value in oldest_first]
+    drawn = draw("id", "Title", "unit", {"one": values}, ages=ages, worth=live.rate)
     found = points_of(drawn.lines[0].path)
-    ages = [age for age, value in sorted(seen, key=lambda each: -each[0]) if value is not None and age <= WIDE]
-    assert [x for x, _ in found] == [WIDE - age for age in ages]
+    assert [x for x, _ in found] == [WIDE - age for age, value in oldest_first if value is not None and age <= WIDE]
     assert all(0 <= y <= HIGH for _, y in found)
 
 
 def test_a_line_is_broken_where_nothing_is_known() -> None:
     """A gap of a few seconds is drawn across, a longer one is not."""
-    ages = [60, 58, 30, 29]
-    points = [(NOON - timedelta(seconds=age), 1.0) for age in ages]
-    drawn = draw("id", "Title", "unit", {"one": points}, now=NOON, worth=live.rate)
-    assert drawn.lines[0].path == "M240 100h0l2 0M270 100h0l1 0"
-    assert (drawn.ceiling, drawn.half, drawn.lines[0].last) == ("2", "1", "1.0")
+    values = {"one": [1.0, None, 1.0, 0.5, None, 2.0]}
+    drawn = draw("id", "Title", "unit", values, ages=[60, 59, 58, 30, 29, 28], worth=live.rate)
+    assert drawn.lines[0].path == "M240 100h0l2 0M270 150h0l2 -150"
+    assert (drawn.ceiling, drawn.half, drawn.lines[0].last) == ("2", "1", "2.0")
 
 
 def test_a_line_without_a_figure_says_so() -> None:
     """A dash, and an axis all the same."""
-    drawn = draw("id", "Title", "unit", {"none": [], "lately none": [(NOON, None)]}, now=NOON, worth=live.rate)
-    assert [(line.path, line.last) for line in drawn.lines] == [("", "–"), ("", "–")]
+    for ages in ([], [0]):
+        drawn = draw("id", "Title", "unit", {"one": [None for _ in ages]}, ages=ages, worth=live.rate)
+        assert [(line.path, line.last) for line in drawn.lines] == [("", "–")]
 
 
 @pytest.mark.parametrize(

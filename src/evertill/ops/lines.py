@@ -1,7 +1,6 @@
 """Lines over the last five minutes, worked out in whole numbers: the page draws them as they are."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from math import ceil
 
 import msgspec
@@ -32,11 +31,14 @@ class Lines(msgspec.Struct, frozen=True):
     lines: tuple[Line, ...]
 
 
-Points = Sequence[tuple[datetime, float | None]]
-
-
 def draw(
-    id_: str, title: str, unit: str, series: Mapping[str, Points], *, now: datetime, worth: Callable[[float], str]
+    id_: str,
+    title: str,
+    unit: str,
+    series: Mapping[str, Sequence[float | None]],
+    *,
+    ages: Sequence[int],
+    worth: Callable[[float], str],
 ) -> Lines:
     """
     A drawing of these figures under one round ceiling.
@@ -44,13 +46,12 @@ def draw(
     Args:
         series: By name, oldest first; None where there is nothing to say: the line has a gap there.
 
-        now: The right edge.
+        ages: Of each figure, in seconds before the right edge.
 
         worth: A value in words.
     """
-    ceiling = round_ceiling(
-        ceil(max((value for points in series.values() for _, value in points if value is not None), default=0))
-    )
+    known = (value for values in series.values() for value in values if value is not None)
+    ceiling = round_ceiling(ceil(max(known, default=0)))
     return Lines(
         id=id_,
         title=title,
@@ -60,26 +61,26 @@ def draw(
         lines=tuple(
             Line(
                 name=name,
-                path=_path(points, ceiling, now),
-                last="–" if not points or points[-1][1] is None else worth(points[-1][1]),
+                path=_path(values, ages, ceiling),
+                last="–" if not values or values[-1] is None else worth(values[-1]),
             )
-            for name, points in series.items()
+            for name, values in series.items()
         ),
     )
 
 
-def _path(points: Points, ceiling: int, now: datetime) -> str:
+def _path(values: Sequence[float | None], ages: Sequence[int], ceiling: int) -> str:
     """Relative steps, which are short: a drawing is sent to everybody who watches, once a second."""
     steps: list[str] = []
-    before: tuple[int, int] | None = None
-    for at, value in points:
-        x = WIDE - round((now - at).total_seconds())
+    x_before = y_before = 0
+    for value, age in zip(values, ages, strict=True):
+        x = WIDE - age
         if value is None or x < 0:
             continue
-        y = TALL - round(TALL * min(value / ceiling, 1))
-        if before is None or x - before[0] > _GAP_SECONDS:
-            steps.append(f"M{x} {y}h0")  # a lone point is a dot: lines end round
+        y = TALL - round(TALL * value / ceiling)
+        if steps and x - x_before <= _GAP_SECONDS:
+            steps.append(f"l{x - x_before} {y - y_before}")
         else:
-            steps.append(f"l{x - before[0]} {y - before[1]}")
-        before = (x, y)
+            steps.append(f"M{x} {y}h0")  # a lone point is a dot: lines end round
+        x_before, y_before = x, y
     return "".join(steps)

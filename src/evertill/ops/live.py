@@ -108,9 +108,11 @@ _Of = Callable[[Second], float | None]  # one figure of a second, if there is on
 
 
 def _charts(seconds: Sequence[Second], now: datetime) -> tuple[Lines, ...]:
+    ages = [round((now - second.at).total_seconds()) for second in seconds]
+
     def lines(id_: str, title: str, unit: str, worth: Callable[[float], str], figures: Mapping[str, _Of]) -> Lines:
-        points = {name: [(second.at, of(second)) for second in seconds] for name, of in figures.items()}
-        return draw(id_, title, unit, points, now=now, worth=worth)
+        series = {name: [of(second) for second in seconds] for name, of in figures.items()}
+        return draw(id_, title, unit, series, ages=ages, worth=worth)
 
     endings: dict[str, _Of] = {name: attrgetter(name) for name in ("confirmed", "held", "declined")}
     refused: dict[str, _Of] = {lane: _refused(lane) for lane in LANES}

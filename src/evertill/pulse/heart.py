@@ -150,8 +150,8 @@ class Heart:
             # which is better than counted twice.
             self._id, self._folded = new_id(), before
             said = msgspec.json.encode(_less(pulse, self._folded)).decode()
+        self._begun = True  # also if its answer is lost: the next pulse finds the row, or begins anew
         await self.pool.execute(sql["begin"], self._id, at, said)
-        self._begun = True
 
     def _pulse(self) -> Pulse:
         self._minute.add(self._takings.take_moved(), monotonic())
