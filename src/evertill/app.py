@@ -257,7 +257,7 @@ def _duties(shop: Shop) -> list[Duty]:
     sender = Sender(shop.desk, settings=shop.settings, signer=shop.signer, clock=shop.clock)
     webhooks = Webhooks(shop.desk, settings=shop.settings, signer=shop.signer, clock=shop.clock)
     usher = Usher(
-        shop.desk, pressure=Pressing(shop.gate), clock=shop.clock, opens_rooms=shop.settings.waiting_room_by_itself
+        shop.desk, pressure=Pressing(shop.heart), clock=shop.clock, opens_rooms=shop.settings.waiting_room_by_itself
     )
     return [
         Duty("waiting rooms", shop.rooms.refresh, pause_seconds=1.0),

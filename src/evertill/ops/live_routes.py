@@ -6,10 +6,12 @@ from litestar import get
 from litestar.response import Response, Stream
 
 from evertill.ops.live import live, parts_of
+from evertill.ops.room_routes import BEHIND
 from evertill.ops.showing import console_page
 from evertill.refusals import Unavailable
 from evertill.staff import Role
 from evertill.staff.access import require
+from evertill.waitingroom import MOVES, per_minute
 from evertill.web.browser import ShopRequest, shop_of
 
 
@@ -17,8 +19,20 @@ from evertill.web.browser import ShopRequest, shop_of
 async def live_page(request: ShopRequest) -> Response[str]:
     """How all workers do. It is whole without a script, and asks again by itself then."""
     staff = await require(request, Role.VIEWER)
-    seen = await live(shop_of(request))
-    return await console_page(request, "live", staff, seen=seen, parts=parts_of(seen))
+    shop = shop_of(request)
+    seen = await live(shop)
+    return await console_page(
+        request,
+        "live",
+        staff,
+        seen=seen,
+        parts=parts_of(seen),
+        rooms=shop.rooms.all,
+        pace=per_minute,
+        behind=BEHIND,
+        moves=list(MOVES.items()),
+        may_change=staff.may(Role.OPERATOR),
+    )
 
 
 @get("/ops/live/stream", media_type="text/event-stream")

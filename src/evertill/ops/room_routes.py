@@ -19,7 +19,7 @@ from evertill.web.browser import ShopRequest, read_form, shop_of
 from evertill.web.rendering import see_other
 
 _SHOWN = 20
-_BEHIND = {Guards.CHECKOUT: "Opening a checkout", Guards.SHOP: "The whole shop"}
+BEHIND = {Guards.CHECKOUT: "Opening a checkout", Guards.SHOP: "The whole shop"}
 
 
 @get("/ops/rooms")
@@ -75,7 +75,7 @@ async def _rooms(
         rooms=rooms,
         known=known,
         paces=paces,
-        behind=_BEHIND,
+        behind=BEHIND,
         moves=list(MOVES.items()),
         history=await history_of(shop.console, subjects=[f"room:{room.id}" for room in rooms]),
         may_change=staff.may(Role.OPERATOR),

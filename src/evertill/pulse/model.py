@@ -22,7 +22,7 @@ Figures = Mapping[str, float]
 
 FRESH = timedelta(seconds=5)  # a pulse that is older says nothing of the present
 FORGOTTEN = timedelta(minutes=1)  # a worker that was silent for so long is gone
-LANES = ("pay", "checkout", "console", "cart", "browse", "bot")  # the most important first
+LANES = ("pay", "checkout", "line", "console", "cart", "browse", "bot")  # the most important first
 KINDS = ("open", "pay", "page pay")
 PAYING = ("pay", "page pay")
 

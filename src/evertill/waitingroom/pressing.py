@@ -1,9 +1,11 @@
-"""How checkout does, read off a worker's gate once a second."""
+"""How checkout does, over all workers, read off their pulses."""
 
-from evertill.resilience import Gate, Priority
+from evertill.pulse import Heart
+from evertill.pulse.model import figure
 from evertill.waitingroom.model import Pressure
 
 _SMOOTHING = 0.3
+_LANES = ("pay", "checkout")
 
 
 class Pressing:
@@ -13,15 +15,18 @@ class Pressing:
     The load is smoothed: one look in a second sees a moment. Refusals are counted exactly.
     """
 
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
+    def __init__(self, heart: Heart) -> None:
+        self._heart = heart
         self._load = 0.0
-        self._refused = 0
+        self._refused: float | None = None
 
     def __call__(self) -> Pressure:
         """How it was since the last asking."""
-        gate = self._gate
-        self._load += _SMOOTHING * (gate.under_way / gate.limit.value - self._load)
-        refused = gate.lanes[Priority.PAY].refused + gate.lanes[Priority.CHECKOUT].refused
-        since, self._refused = refused - self._refused, refused
-        return Pressure(load=self._load, refused=since)
+        seen = self._heart.latest() or self._heart.alone()
+        limit = seen.gauges.get("limit", 0)
+        now = seen.gauges.get("under_way", 0) / limit if limit else 0.0
+        self._load += _SMOOTHING * (now - self._load)
+        refused = sum(seen.counters.get(figure("refused", lane), 0) for lane in _LANES)
+        before, self._refused = self._refused, refused
+        # What was refused before this worker looked for the first time is no refusal of this second.
+        return Pressure(load=self._load, refused=0 if before is None else max(int(refused - before), 0))
