@@ -25,16 +25,57 @@ async def test_an_older_database_is_brought_to_this_release(
     connection: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it lacks is applied in order, once, and a step that fails leaves everything as it was."""
-    steps = (Migration(2, "CREATE TABLE two ()"), Migration(3, "ALTER TABLE two ADD COLUMN three integer"))
-    monkeypatch.setattr(migrations, "SCHEMA_VERSION", 3)
-    monkeypatch.setattr(migrations, "MIGRATIONS", (*steps[:1], Migration(3, "ALTER TABLE nowhere ADD x integer")))
+    one, other = SCHEMA_VERSION + 1, SCHEMA_VERSION + 2
+    steps = (Migration(one, "CREATE TABLE two ()"), Migration(other, "ALTER TABLE two ADD COLUMN three integer"))
+    monkeypatch.setattr(migrations, "SCHEMA_VERSION", other)
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*steps[:1], Migration(other, "ALTER TABLE nowhere ADD x integer")))
     with pytest.raises(asyncpg.UndefinedTableError):
         await migrate(database_url)
     assert await connection.fetchval("SELECT to_regclass('two')") is None
     monkeypatch.setattr(migrations, "MIGRATIONS", steps)
-    assert [await migrate(database_url) for _ in range(2)] == [3, 3]
-    assert await connection.fetchval("SELECT array_agg(version ORDER BY version) FROM schema_version") == [1, 2, 3]
+    assert [await migrate(database_url) for _ in range(2)] == [other, other]
+    seen = await connection.fetchval("SELECT array_agg(version ORDER BY version) FROM schema_version")
+    assert seen == [SCHEMA_VERSION, one, other]
     await connection.fetch("SELECT three FROM two")
+
+
+_DESCRIBED = """
+SELECT string_agg(line, E'\n' ORDER BY line) FROM (
+    SELECT format('%s.%s %s %s %s', table_name, column_name, data_type, is_nullable, column_default) AS line
+      FROM information_schema.columns WHERE table_schema = 'public'
+    UNION ALL SELECT format('%s %s', conrelid::regclass, pg_get_constraintdef(oid)) FROM pg_constraint
+               WHERE connamespace = 'public'::regnamespace
+    UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+    UNION ALL SELECT format('%s %s %s', relname, relpersistence, reloptions) FROM pg_class
+               WHERE relnamespace = 'public'::regnamespace
+) AS lines
+"""
+
+
+async def test_a_database_of_the_first_version_arrives_at_the_schema_a_fresh_one_gets(
+    connection: Connection, server_url: str
+) -> None:
+    """Column by column, constraint by constraint, index by index; what was in it is still there."""
+    name = f"evertill_first_{os.getpid()}"
+    admin = await asyncpg.connect(server_url)
+    await admin.execute(f"CREATE DATABASE {name}")
+    await admin.close()
+    first = migrations.schema_sql()
+    for step in migrations.MIGRATIONS:
+        for section in step.sql.split("\n-- ------------------------")[1:]:
+            text = "-- ------------------------" + section.strip()
+            assert text in first, text[:200]
+            first = first.replace(text, "")
+    old = await asyncpg.connect(named(server_url, name))
+    await old.execute(first)
+    await old.execute("INSERT INTO schema_version (version) VALUES (1)")
+    await old.execute("INSERT INTO category (slug, name) VALUES ('mugs', 'Mugs')")
+    assert await old.fetchval("SELECT to_regclass('ticket')") is None
+    assert await migrate(named(server_url, name)) == SCHEMA_VERSION
+    assert await old.fetchval(_DESCRIBED) == await connection.fetchval(_DESCRIBED)
+    assert await old.fetchval("SELECT name FROM category") == "Mugs"
+    await old.close()
+    await drop(server_url, name)
 
 
 async def test_processes_that_start_at_once_migrate_one_after_the_other(server_url: str) -> None:

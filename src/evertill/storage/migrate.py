@@ -20,9 +20,13 @@ class Migration:
     sql: str
 
 
-# One number per release that changes the schema. From version 2 on a Migration each; schema.sql is where they arrive.
-SCHEMA_VERSION = 1
-MIGRATIONS: tuple[Migration, ...] = ()
+def _step(version: int, name: str) -> Migration:
+    return Migration(version, files("evertill.storage").joinpath("migrations", name).read_text("utf-8"))
+
+
+# One number per change of the schema. From version 2 on a Migration each; schema.sql is where they arrive.
+SCHEMA_VERSION = 2
+MIGRATIONS: tuple[Migration, ...] = (_step(2, "0002_lines_and_pulses.sql"),)
 
 
 # The oldest PostgreSQL the suite is run against.
