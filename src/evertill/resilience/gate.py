@@ -173,7 +173,6 @@ class Permit:
                 durations = gate.durations[self._kind] = Durations()
             durations.add(seconds)
         gate.left(self._priority, stepped_out=self._stepped_out is not None)
-        _here.set(None)
 
     def step_out(self) -> None:
         """

@@ -3,14 +3,14 @@
 import math
 from collections.abc import Mapping
 
-START = 100
+START = 256
 # Fewer do not take less time: below this, groups are so small that each request costs more work than is saved.
 LIMIT_MIN = 64
 LIMIT_MAX = 1_000
 # How many times its time on a quiet worker a request may take. Alone, a purchase costs a worker six times the work it
 # costs in a group of a hundred (bench/README.md): below this much waiting, groups are small and throughput is lost;
 # above it, what is gained is under a tenth and what everybody waits doubles.
-TOLERANCE = 20.0
+TOLERANCE = 25.0
 _WINDOW_SECONDS = 0.1
 _SAMPLES_MIN = 20
 _SMOOTHING = 0.25
