@@ -18,10 +18,10 @@ from evertill.shop import Shop
 from evertill.signing import token_hash
 from evertill.waitingroom.model import Guards
 from evertill.waitingroom.rooms import Known, Standing
-from evertill.web.exchange import Answer, Asked, Headers
+from evertill.web.browser import BROWSER_COOKIE
+from evertill.web.exchange import Answer, Asked, Headers, prefers_json
 
 BOARD = "/line/now"
-BROWSER_COOKIE = "evertill_browser"
 # Never behind a room: the line itself, staff, whoever has a checkout or an order already, and what costs nothing.
 _FREE = (
     "/line", "/ops", "/orders/", "/checkout/", "/static/", "/favicon", "/healthz", "/metrics", "/ucp/", "/.well-known/",
@@ -100,9 +100,8 @@ def _cookies(asked: Asked) -> dict[str, str]:
 
 
 def _to_the_line(asked: Asked, known: Known) -> Answer:
-    accept = asked.header(b"accept") or ""
     retry = (b"retry-after", b"%d" % _RETRY_SECONDS)
-    if "json" in accept and "text/html" not in accept:
+    if prefers_json(asked.header(b"accept") or ""):
         problem = {
             "type": "about:blank", "title": "People stand in line", "status": 503, "code": "waiting_room",
             "detail": f"There is a waiting room before this shop: {known.room.title}. A person takes a place at /line.",

@@ -82,7 +82,7 @@ class Rooms:
     @property
     def any_open(self) -> bool:
         """Whether anybody stands in line anywhere."""
-        return bool(self._known)
+        return any(known.room.waits for known in self._known.values())
 
     @property
     def all(self) -> Collection[Known]:

@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from litestar import get, post
-from litestar.datastructures import Cookie
 from litestar.params import FromPath
 from litestar.response import Response
 from litestar.response.redirect import Redirect
@@ -13,12 +12,22 @@ from evertill.customers import local_path
 from evertill.refusals import NotFound
 from evertill.shop import Shop
 from evertill.signing import new_token
-from evertill.waitingroom.checking import in_words, take_ticket, told
-from evertill.waitingroom.entrance import BROWSER_COOKIE, cookie_name
+from evertill.waitingroom.checking import in_words, take_ticket
+from evertill.waitingroom.entrance import cookie_name
 from evertill.waitingroom.model import Reach, RoomState
 from evertill.waitingroom.rooms import Known, Standing
 from evertill.waitingroom.tickets import leave
-from evertill.web.browser import ShopRequest, Visitor, csrf_token, keep_cookie, read_form, shop_of, visitor_of
+from evertill.web.browser import (
+    BROWSER_COOKIE,
+    ShopRequest,
+    Visitor,
+    csrf_token,
+    drop_cookie,
+    keep_cookie,
+    read_form,
+    shop_of,
+    visitor_of,
+)
 from evertill.web.rendering import render, see_other
 
 _TICKET_SECONDS = 3 * 24 * 3600
@@ -59,7 +68,7 @@ async def line(request: ShopRequest, room_id: FromPath[UUID]) -> Response[str] |
     if visitor.fresh:
         response.set_cookie(keep_cookie(request, BROWSER_COOKIE, visitor.token))
     if fresh is not None:
-        response.set_cookie(_ticket_cookie(request, known, fresh))
+        response.set_cookie(keep_cookie(request, cookie_name(known), fresh, seconds=_TICKET_SECONDS))
     return response
 
 
@@ -75,7 +84,7 @@ async def give_up(request: ShopRequest, room_id: FromPath[UUID]) -> Redirect:
     if standing is not None:
         await leave(shop.desk, room=known.room, number=standing.number)
     answer = await see_other(request, "/cart")
-    answer.set_cookie(Cookie(key=cookie_name(known), value="", max_age=0, path="/", httponly=True, samesite="lax"))
+    answer.set_cookie(drop_cookie(cookie_name(known)))
     return answer
 
 
@@ -83,10 +92,6 @@ def _who(request: ShopRequest) -> Visitor:
     """Whose browser it is, by its cookie alone."""
     token = request.cookies.get(BROWSER_COOKIE, "")
     return Visitor(token=token or new_token(), fresh=not token, customer=None, cart_units=0)
-
-
-def _ticket_cookie(request: ShopRequest, known: Known, sealed: str) -> Cookie:
-    return keep_cookie(request, cookie_name(known), sealed, seconds=_TICKET_SECONDS)
 
 
 def _page(
@@ -102,11 +107,9 @@ def _page(
         "sold_out": known.sold_out,
         "unlikely": standing is not None and standing.reach is Reach.UNLIKELY,
         "wait": in_words(standing.wait) if standing else "",
-        "sentence": told(standing) if standing else "",
         "paused": room.state is RoomState.PAUSED,
         "stale": shop.rooms.stale,
         "look_again_seconds": _LOOK_AGAIN_SECONDS,
-        "now": shop.clock(),
     }
     return Response(
         render(shop, "waitingroom/line.html", told_of), media_type="text/html", headers={"Cache-Control": "no-store"}

@@ -17,7 +17,7 @@ from evertill.refusals import Malformed, TooLarge
 from evertill.resilience import Gate, Priority
 from evertill.ucp.errors import protocol_error
 from evertill.web.again import again_page
-from evertill.web.exchange import Answer, Asked, Headers
+from evertill.web.exchange import Answer, Asked, Headers, prefers_json
 
 # Addresses that cost next to nothing, and those by which it is seen how the shop does. The stream of the live page has
 # a bound of its own: in a lane it would keep its place for as long as somebody looks.
@@ -110,8 +110,7 @@ def _api_refusal(seconds: int) -> Answer:
 
 async def _come_again(asked: Asked, seconds: int) -> Answer:
     retry = (b"retry-after", b"%d" % seconds)
-    accept = asked.header(b"accept") or ""
-    if "json" in accept and "text/html" not in accept:
+    if prefers_json(asked.header(b"accept") or ""):
         problem = {
             "type": _PROBLEM, "title": "Not at this moment", "status": 503, "detail": _SENTENCE, "code": _CODE,
         }  # fmt: skip

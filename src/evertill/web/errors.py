@@ -25,6 +25,7 @@ from evertill.refusals import (
 )
 from evertill.web.again import again_page
 from evertill.web.browser import ShopRequest, path_of
+from evertill.web.exchange import prefers_json
 from evertill.web.rendering import page, see_other
 
 log = logging.getLogger(__name__)
@@ -154,8 +155,7 @@ _FAULT_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
 def _wants_json(request: Request[Any, Any, Any]) -> bool:
     if path_of(request).startswith(API_PATHS):
         return True
-    accept = request.headers.get("accept", "")
-    return "json" in accept and "text/html" not in accept
+    return prefers_json(request.headers.get("accept", ""))
 
 
 def decode_json(body: bytes, type_: type[Any]) -> Any:

@@ -120,6 +120,11 @@ class Answer(msgspec.Struct, frozen=True):
         )
 
 
+def prefers_json(accept: str) -> bool:
+    """Whether an Accept header is a program's: JSON, and no page."""
+    return "json" in accept and "text/html" not in accept
+
+
 def too_large(bytes_max: int) -> TooLarge:
     """The refusal of a body longer than that."""
     return TooLarge("too_large", f"The request is too large: at most {bytes_max:,} bytes are read.")
