@@ -11,13 +11,14 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
+from types import FrameType
 from uuid import UUID
 
 import msgspec
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from evertill import customers, staff
 from evertill.audit import Auditor
@@ -69,7 +70,19 @@ _WAITING_BUYERS = 16
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def create() -> ASGIApp:
+class Application:
+    """The application of a worker as its server takes it (ASGI), with the door that turns away by a request's head."""
+
+    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+        self._app = app
+        self.turned_away = admission.turned_away
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        await self._app(scope, receive, send)
+
+
+def create() -> Application:
     """The application of one worker process, settings taken from the environment."""
     _end_with_parent()
     begin_logging()
@@ -83,7 +96,7 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def build(settings: Settings, signer: Signer, *, clock: Clock = utc_now) -> ASGIApp:
+def build(settings: Settings, signer: Signer, *, clock: Clock = utc_now) -> Application:
     """The application for these settings; the database must be there and migrated."""
     gate = Gate()
     app = Litestar(
@@ -103,9 +116,9 @@ def build(settings: Settings, signer: Signer, *, clock: Clock = utc_now) -> ASGI
     )
     https = settings.address.startswith("https://")
     shop = Door(with_security_headers(app, https=https), app.state, https=https)
-    gated = Admission(with_heads(shop), gate, security_headers(https=https))
+    gated = Admission(with_heads(shop), app.state, gate, security_headers(https=https))
     entrance = Entrance(gated, app.state, security_headers(https=https))
-    return behind_proxies(entrance, trusted=settings.proxies)
+    return Application(behind_proxies(entrance, trusted=settings.proxies), gated)
 
 
 def _open_shop(
@@ -137,14 +150,19 @@ def _when_told_to_end(end: Callable[[], None]) -> Iterator[None]:
     Let what would never end by itself end as soon as SIGTERM comes.
 
     The server waits for what is under way before it says that we shut down, and a stream would keep it waiting. Its own
-    handler belongs to the event loop, which hears signals by its wake-up descriptor and puts a handler that does
-    nothing into Python's table: that one's place is taken here, and the loop's own handler runs as before.
+    handler is called as before.
     """
     loop = asyncio.get_running_loop()
-    if threading.current_thread() is not threading.main_thread() or not callable(signal.getsignal(signal.SIGTERM)):
-        yield  # nobody's loop listens: not a worker
+    before = signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield  # not a worker
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(end))
+
+    def told(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(end)
+        before(number, frame)
+
+    signal.signal(signal.SIGTERM, told)
     try:
         yield
     finally:

@@ -15,22 +15,22 @@ from typing import IO
 
 import msgspec
 import psutil
-from granian.constants import Interfaces, Loops
-from granian.http import HTTP1Settings
-from granian.server import Server
+from uvicorn.config import Config
 
 from evertill.app import SETTINGS_VARIABLE
 from evertill.settings import BadSetting, Settings
 from evertill.signing import load_secret
 from evertill.storage import EmbeddedServer, migrate
 from evertill.storage.embedded import open_lock
+from evertill.web.protocol import Connection
+from evertill.workers import DRAIN_SECONDS_MAX, Workers
 
 log = logging.getLogger(__name__)
 
-# How long a worker may take to finish what it was asked before it is killed.
-_DRAIN_SECONDS = 40
-# A request whose headers are not whole by then is dropped: it would hold its connection, and a worker that is to stop.
-_HEADERS_SECONDS_MAX = 10
+_BACKLOG = 2_048
+_KEEP_ALIVE_SECONDS = 60
+# Within what a worker may take in all, time is left to end its duties.
+_ANSWERING_SECONDS_MAX = int(DRAIN_SECONDS_MAX) - 10
 _DATABASE_LOOK_SECONDS = 0.5
 _HOLDER_LOOK_SECONDS = 0.1
 
@@ -129,30 +129,43 @@ def serve(settings: Settings) -> None:
 def serve_ready(settings: Settings) -> None:
     """Serve on a database that is there and migrated, until SIGTERM or SIGINT."""
     os.environ[SETTINGS_VARIABLE] = msgspec.json.encode(settings, enc_hook=str).decode()
-    server = Server(
+    config = Config(
         "evertill.app:create",
         factory=True,
-        address=ip_address_of(settings),
-        port=settings.port,
-        interface=Interfaces.ASGI,
+        loop="uvloop",
+        http=Connection,
+        ws="none",
+        interface="asgi3",
+        lifespan="on",
         workers=settings.workers,
-        loop=Loops.uvloop,
-        backlog=2048,
-        backpressure=4096,
-        respawn_failed_workers=True,
-        respawn_interval=0.5,
-        workers_kill_timeout=_DRAIN_SECONDS,
-        http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_SECONDS_MAX * 1000),
-        websockets=False,
-        log_access=False,
-        process_name=None,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_ANSWERING_SECONDS_MAX,
+        proxy_headers=False,  # web/proxies.py
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        log_level=logging.ERROR,
     )
-    server.serve()
+    with _listening(settings) as listener:
+        Workers(config, listener).run()
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    address = ip_address_of(settings)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, settings.port))
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+        yield listener
 
 
 def ip_address_of(settings: Settings) -> str:
     """
-    The IP address to listen on, after a try: the server itself would share a taken port with whoever has it.
+    The IP address to listen on, after a try, so that it is said before anything is started.
 
     Raises:
         BadSetting: The host is no address of this machine, or the port cannot be had.
@@ -204,7 +217,7 @@ def the_only_one(settings: Settings) -> Iterator[None]:
 
 
 def _hold(folder: Path, lock: IO[str]) -> None:
-    deadline = time.monotonic() + _DRAIN_SECONDS
+    deadline = time.monotonic() + DRAIN_SECONDS_MAX
     waited = False
     while True:
         try:

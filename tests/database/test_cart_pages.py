@@ -7,15 +7,14 @@ from typing import TypeAlias
 import httpx
 import pytest
 from litestar.testing import AsyncTestClient
-from litestar.types import ASGIApp
 
-from evertill.app import build
+from evertill.app import Application, build
 from evertill.settings import Settings
 from evertill.signing import Signer
 from evertill.storage import Connection
 from tests.conftest import stock_up
 
-Browser: TypeAlias = AsyncTestClient[ASGIApp]
+Browser: TypeAlias = AsyncTestClient[Application]
 
 
 @pytest.fixture

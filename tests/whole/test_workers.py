@@ -155,6 +155,27 @@ async def test_workers_killed_in_mid_group_lose_nothing_and_double_nothing(
         assert await connection.fetchval("SELECT sold FROM stock") == len(orders)
 
 
+async def test_a_worker_that_hangs_is_replaced_and_its_buyers_lose_nothing(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """SIGSTOP: it answers nobody, its supervisor neither; another takes its place, retries find the one order each."""
+    async with shop_with(tmp_path_factory.mktemp("w"), units=100_000, workers=2) as (shop, connection):
+
+        async def hang() -> None:
+            hung = shop.workers()[0]
+            hung.suspend()
+            async with asyncio.timeout(60):
+                while hung.is_running() or len(shop.workers()) < 2:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+            await asyncio.sleep(1.0)
+
+        orders = await buying(shop, 8, hang)
+        assert "" not in orders
+        assert len(set(orders)) == len(orders)
+        assert await connection.fetchval("SELECT count(*) FROM orders WHERE state = 'confirmed'") == len(orders)
+        assert await connection.fetchval("SELECT count(*) FROM sandbox_provider.charge") == len(orders)
+
+
 async def test_the_last_units_among_several_workers_are_sold_once(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Forty units, two hundred buyers at four workers: forty orders, a plain no for everybody else."""
     async with shop_with(tmp_path_factory.mktemp("w"), units=40, workers=4) as (shop, connection):

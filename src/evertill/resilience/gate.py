@@ -100,10 +100,9 @@ class Gate:
         Returns:
             A permit, to be given back with `leave`; None: refused.
         """
-        lane, state = LANES[priority], self.lanes[priority]
-        if self.under_way >= self.limit.value * lane.share:
-            state.refused += 1
+        if self.turns_away(priority):
             return None
+        lane, state = LANES[priority], self.lanes[priority]
         if state.running < lane.running_max:
             state.running += 1
         elif not await self._handed(lane, state):
@@ -115,10 +114,18 @@ class Gate:
         _here.set(permit)
         return permit
 
+    def turns_away(self, priority: Priority) -> bool:
+        """Whether there is no room for one more of these, nor a place to wait for it; if so, it was refused."""
+        lane, state = LANES[priority], self.lanes[priority]
+        if self.under_way < self.limit.value * lane.share and (
+            state.running < lane.running_max or len(state.waiting) < lane.waiting_max
+        ):
+            return False
+        state.refused += 1
+        return True
+
     async def _handed(self, lane: Lane, state: LaneState) -> bool:
         """Wait for somebody's place in the lane, first come, first served; False: none came in time."""
-        if len(state.waiting) >= lane.waiting_max:
-            return False
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         state.waiting.append(place)
         try:

@@ -8,13 +8,16 @@ itself and keeps what was typed, RFC 9457's problem for programs, the protocol's
 import random
 import re
 from collections.abc import Iterable
+from urllib.parse import unquote
 
 import msgspec
+from litestar.datastructures import State
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from evertill.refusals import Malformed, TooLarge
 from evertill.resilience import Gate, Priority
+from evertill.shop import Shop
 from evertill.ucp.errors import protocol_error
 from evertill.web.again import again_page
 from evertill.web.exchange import Answer, Asked, Headers, prefers_json
@@ -36,17 +39,48 @@ _PROBLEM = "https://iana.org/assignments/http-problem-types#temporary-reduced-ca
 
 
 class Admission:
-    """The gate in front of an application (ASGI)."""
+    """
+    The gate in front of an application (ASGI).
 
-    def __init__(self, app: ASGIApp, gate: Gate, always: Headers) -> None:
+    Args:
+        state: Where the shop is found once the worker has opened it.
+    """
+
+    def __init__(self, app: ASGIApp, state: State, gate: Gate, always: Headers) -> None:
         self._app = app
+        self._state = state
         self._gate = gate
         self._always = always
         # A platform is told no ten thousand times a second: each no is made once.
-        self._refusals = {
-            seconds: _api_refusal(seconds).messages(always)
-            for seconds in range(_RETRY_SECONDS[0], _RETRY_SECONDS[1] + 1)
-        }
+        refusals = [_api_refusal(seconds) for seconds in range(_RETRY_SECONDS[0], _RETRY_SECONDS[1] + 1)]
+        self._refusals = [refusal.messages(always) for refusal in refusals]
+        self._refusals_raw = [refusal.raw(always) for refusal in refusals]
+
+    def turned_away(self, method: bytes, target: bytes, headers: Headers) -> bytes | None:
+        """
+        The no to a request that is known by its head, in the form of web/protocol.py's Turning; None: it goes the
+        whole way, where it is asked once more.
+
+        Whoever may be shown to the line, and whose form is to be kept, goes the whole way.
+        """
+        path, _, query = target.partition(b"?")
+        text = path.decode("latin-1")
+        if text.startswith(_UNGATED):
+            return None
+        api = text.startswith(_API)
+        if not api and (method != b"GET" or self._people_stand_in_line()):
+            return None
+        priority, _ = lane_of(method.decode("latin-1"), text, headers)
+        if not self._gate.turns_away(priority):
+            return None
+        if api:
+            return random.choice(self._refusals_raw)  # noqa: S311 - no secret
+        accept = next((value for name, value in headers if name == b"accept"), b"").decode("latin-1")
+        return _come_again(accept, "GET", unquote(text), query, b"").raw(self._always)
+
+    def _people_stand_in_line(self) -> bool:
+        shop: Shop | None = self._state.get("shop")
+        return shop is not None and shop.rooms.any_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request in, or say when to come again."""
@@ -56,19 +90,23 @@ class Admission:
         priority, kind = lane_of(scope["method"], scope["path"], scope["headers"])
         permit = await self._gate.enter(priority, kind)
         if permit is None:
-            seconds = random.randint(*_RETRY_SECONDS)  # noqa: S311 - no secret
-            if scope["path"].startswith(_API):
-                start, body = self._refusals[seconds]
-                await send(start)
-                await send(body)
-                return
-            answer = await _come_again(Asked(scope, receive), seconds)
-            await answer.send(send, self._always)
+            await self._refuse(scope, receive, send)
             return
         try:
             await self._app(scope, receive, send)
         finally:
             permit.leave()
+
+    async def _refuse(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        if scope["path"].startswith(_API):
+            for message in random.choice(self._refusals):  # noqa: S311 - no secret
+                await send(message)
+            return
+        asked = Asked(scope, receive)
+        answer = _come_again(
+            asked.header(b"accept") or "", asked.method, asked.path, scope.get("query_string", b""), await _typed(asked)
+        )
+        await answer.send(send, self._always)
 
 
 def lane_of(method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> tuple[Priority, str]:
@@ -108,17 +146,15 @@ def _api_refusal(seconds: int) -> Answer:
     return refusal
 
 
-async def _come_again(asked: Asked, seconds: int) -> Answer:
+def _come_again(accept: str, method: str, path: str, query: bytes, form: bytes) -> Answer:
+    seconds = random.randint(*_RETRY_SECONDS)  # noqa: S311 - no secret
     retry = (b"retry-after", b"%d" % seconds)
-    if prefers_json(asked.header(b"accept") or ""):
+    if prefers_json(accept):
         problem = {
             "type": _PROBLEM, "title": "Not at this moment", "status": 503, "detail": _SENTENCE, "code": _CODE,
         }  # fmt: skip
         return Answer(503, msgspec.json.encode(problem), [(b"content-type", b"application/problem+json"), retry])
-    page = again_page(
-        method=asked.method, path=asked.path, query=asked.scope.get("query_string", b""),
-        form=await _typed(asked), sentence=_SENTENCE, seconds=seconds,
-    )  # fmt: skip
+    page = again_page(method=method, path=path, query=query, form=form, sentence=_SENTENCE, seconds=seconds)
     return Answer(503, page.encode(), [(b"content-type", b"text/html; charset=utf-8"), retry])
 
 

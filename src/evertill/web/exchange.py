@@ -108,16 +108,22 @@ class Answer(msgspec.Struct, frozen=True):
 
     def messages(self, always: Headers) -> tuple[HTTPResponseStartEvent, HTTPResponseBodyEvent]:
         """What is sent, as the server takes it."""
+        return (
+            {"type": "http.response.start", "status": self.status, "headers": self._all_headers(always)},
+            {"type": "http.response.body", "body": self.body, "more_body": False},
+        )
+
+    def raw(self, always: Headers) -> bytes:
+        """What is sent after the status line, as it goes over the wire."""
+        return b"".join((*(b"%s: %s\r\n" % header for header in self._all_headers(always)), b"\r\n", self.body))
+
+    def _all_headers(self, always: Headers) -> Headers:
         own = {name for name, _ in self.headers}
-        headers = [
+        return [
             *self.headers,
             *(header for header in always if header[0] not in own),
             (b"content-length", b"%d" % len(self.body)),
         ]
-        return (
-            {"type": "http.response.start", "status": self.status, "headers": headers},
-            {"type": "http.response.body", "body": self.body, "more_body": False},
-        )
 
 
 def prefers_json(accept: str) -> bool:
