@@ -130,9 +130,10 @@ WITH seconds AS MATERIALIZED (
                      WHEN 'confirmed' THEN CASE WHEN attempt.state <> 'authorised' OR attempt.void_due_at IS NOT NULL
                                                 THEN 'not_paid' END
                      WHEN 'shipped'   THEN CASE WHEN attempt.state <> 'captured' THEN 'not_paid' END
-                     WHEN 'declined'  THEN CASE WHEN attempt.state <> 'declined' THEN 'charged_for_nothing' END
-                     -- Cancelled: let go, about to be let go, or taken after all and given back.
+                     -- Declined, or cancelled: let go (what was reserved too late, too), about to be let go, or taken
+                     -- after all and given back.
                      ELSE CASE WHEN NOT (attempt.state = 'voided'
+                                         OR attempt.state = 'declined' AND orders.state = 'declined'
                                          OR attempt.state = 'authorised' AND attempt.void_due_at IS NOT NULL
                                          OR attempt.state = 'captured' AND orders.refunded_minor = orders.total_minor)
                                THEN 'charged_for_nothing' END

@@ -184,6 +184,13 @@ UPDATE checkout_session AS session
   FROM unnest($15::uuid[], $16::text[], $17::uuid[], $18::timestamptz[]) AS row (id, status, order_id, updated_at)
  WHERE session.id = row.id;
 
+-- reserved_too_late --
+-- The provider reserved the money of orders that had been given up: the finisher is to let it go. The order stays as it is.
+UPDATE payment_attempt AS attempt
+   SET state = 'authorised', provider_ref = row.provider_ref, answered_at = row.answered_at, void_due_at = row.answered_at
+  FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS row (id, provider_ref, answered_at)
+ WHERE attempt.id = row.id AND attempt.state = 'declined';
+
 -- follow_order --
 -- How an order stands, with its session.
 SELECT session.id, session.status, session.channel, session.owner, session.customer_id, session.order_id,

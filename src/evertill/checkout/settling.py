@@ -1,5 +1,6 @@
 """What a provider's answer means for an attempt, its order, its session and its units."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -16,6 +17,7 @@ from evertill.payments.model import AttemptState, Done, Ending, Failed
 from evertill.storage import Connection, Statements
 
 sql = Statements.of(__package__)
+log = logging.getLogger(__name__)
 
 
 class Settling(msgspec.Struct, frozen=True):
@@ -62,18 +64,30 @@ class Settlement(msgspec.Struct, frozen=True):
     reference: str | None
 
 
+class LateYes(msgspec.Struct, frozen=True):
+    """The provider reserved the money for an order that had been given up: it is to be let go."""
+
+    attempt_id: UUID
+    reference: str
+    now: datetime
+
+
 def settle_all(
     settlings: Sequence[tuple[int, Settling]], attempts: Mapping[UUID, AttemptLocked], moves: stock.Moves
-) -> tuple[list[Settlement], dict[int, Settled]]:
+) -> tuple[list[Settlement], list[LateYes], dict[int, Settled]]:
     """
     Decide what each ending means: units sold or released, the order confirmed, declined or held.
 
-    An attempt that has ended before keeps its first ending.
+    An attempt that has ended before keeps its first ending; a yes that comes after a no is only to be let go.
     """
     endings: dict[UUID, Settlement] = {}
+    late: dict[UUID, LateYes] = {}
     answers: dict[int, Settled] = {}
     for position, ask in settlings:
         attempt = attempts[ask.attempt_id]
+        ended = endings[attempt.id].attempt_state if attempt.id in endings else attempt.state
+        if ended is AttemptState.DECLINED and isinstance(ask.ending, Done):
+            late[attempt.id] = LateYes(attempt.id, ask.ending.reference, ask.now)
         if attempt.id in endings:
             first = endings[attempt.id]
             answers[position] = Settled(attempt.order_id, first.order_state, first.reason, ended_now=False)
@@ -87,7 +101,7 @@ def settle_all(
             elif settlement.order_state is OrderState.DECLINED:
                 moves.release(attempt.units)
             answers[position] = Settled(attempt.order_id, settlement.order_state, settlement.reason, ended_now=True)
-    return list(endings.values()), answers
+    return list(endings.values()), list(late.values()), answers
 
 
 def _settlement(attempt: AttemptLocked, ask: Settling) -> Settlement:
@@ -156,6 +170,19 @@ async def write_endings(connection: Connection, endings: Sequence[Settlement]) -
         [_SESSION_AFTER[ending.order_state] for ending in over],
         [ending.attempt.order_id if ending.order_state is OrderState.CONFIRMED else None for ending in over],
         [ending.ask.now for ending in over],
+    )
+
+
+async def write_late(connection: Connection, late: Sequence[LateYes]) -> None:
+    """After the endings: what was reserved in vain is the finisher's, who lets it go."""
+    if not late:
+        return
+    log.warning("reserved_too_late attempts=%s", [str(yes.attempt_id) for yes in late])
+    await connection.execute(
+        sql["reserved_too_late"],
+        [yes.attempt_id for yes in late],
+        [yes.reference for yes in late],
+        [yes.now for yes in late],
     )
 
 

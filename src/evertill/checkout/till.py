@@ -21,7 +21,7 @@ import asyncpg
 from evertill import stock
 from evertill.checkout.compose import House
 from evertill.checkout.placing import Group, Placing, PlacingAnswer, lock_sessions, lock_stock
-from evertill.checkout.settling import Settled, Settling, lock_attempts, settle_all, write_endings
+from evertill.checkout.settling import Settled, Settling, lock_attempts, settle_all, write_endings, write_late
 from evertill.checkout.takings import Takings
 from evertill.storage import Connection, Groups, Pool, Statements
 
@@ -86,11 +86,12 @@ class Till:
                 answers |= placed.decide(placings, locked, shelves, moves)
             else:
                 attempts = await lock_attempts(connection, settlings)
-            endings, settled = settle_all(settlings, attempts, moves)
+            endings, late, settled = settle_all(settlings, attempts, moves)
             answers |= settled
             moved = await _move_stock(connection, moves)
             await placed.write(connection)
             await write_endings(connection, endings)
+            await write_late(connection, late)
         self.takings.count(taken=placed.taken, not_taken=placed.not_taken, endings=endings, moved=moved)
         return [answers[position] for position in range(len(asks))]
 

@@ -111,9 +111,10 @@ async def finish_shipping(pool: Pool, *, provider: Provider, order_id: UUID, att
 
 async def let_go(pool: Pool, *, provider: Provider, order_id: UUID, attempt_id: UUID, clock: Clock) -> Ending:
     """
-    Let the reservation of a cancelled order go. Where the money had been taken after all, give it back.
+    Let the reservation of an order go that was cancelled, or given up before it was made.
 
-    Without a definite answer nothing is written: the attempt stays due.
+    Where the money had been taken after all, give it back. Without a definite answer nothing is written: the attempt
+    stays due.
     """
     ending = await within(provider.void(attempt_id), provider.name, "void", seconds=_SECONDS)
     log.info("order_cancelling order=%s attempt=%s void=%s", order_id, attempt_id, ending)

@@ -5,6 +5,8 @@ What a payment is, and what every provider can do.
        │  ▲          └────────► voided            reserved, then let go
        │  └─ unknown ─────────► (any of these)    no answer in time: the reconciler asks again
        └──────────────────────► declined          a definite no, with its reason
+
+A yes after a no (the order was given up meanwhile) makes a declined attempt authorised, to be voided at once.
 """
 
 import enum

@@ -19,7 +19,7 @@ UPDATE payment_attempt AS attempt
 RETURNING attempt.id, attempt.order_id;
 
 -- due_voids --
--- Reservations of cancelled orders that still have to be let go.
+-- Reservations of cancelled orders, and those made too late, that still have to be let go.
 UPDATE payment_attempt AS attempt
    SET void_due_at = $1::timestamptz + interval '30 seconds'
   FROM (SELECT id FROM payment_attempt WHERE void_due_at <= $1 ORDER BY void_due_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS due
