@@ -1,5 +1,7 @@
 """The shop's own audit, and what only a test can count: what lay on the shelves, and what the provider has."""
 
+from datetime import datetime
+
 from evertill.audit import audit
 from evertill.clock import utc_now
 from evertill.storage import Pool
@@ -24,15 +26,17 @@ _LEDGER = """
         OR attempt.id IS NULL OR charge.amount_minor <> attempt.amount_minor OR charge.state <> attempt.state"""
 
 
-async def wrongs(pool: Pool, start: dict[str, int]) -> list[str]:
+async def wrongs(pool: Pool, start: dict[str, int], *, now: datetime | None = None) -> list[str]:
     """
     What is wrong with the books, in words; nothing at any moment between two transactions.
 
     Args:
-        start: Units on hand before the first sale, per SKU.
+        start: Units on hand before the first sale, per SKU, and what was counted since.
+
+        now: What is due is judged by; this moment, where it is not said.
     """
     async with pool.acquire() as connection:
-        report = await audit(connection, now=utc_now())
+        report = await audit(connection, now=now or utc_now())
         rows = await connection.fetch(_ON_HAND, list(start), list(start.values()))
     return [str(anomaly) for anomaly in report.shown()] + [f"units came or went: {dict(row)}" for row in rows]
 

@@ -42,7 +42,7 @@ class Step:
 
     async def carry_out(self, connection: Any, verb: str, statement: str, arguments: tuple[Any, ...]) -> Any:
         run: Callable[..., Awaitable[Any]] = getattr(connection, verb)
-        if tag_of(statement) != self.statement or self.reached.is_set():
+        if self.reached.is_set() or tag_of(statement) != self.statement:
             return await run(statement, *arguments)
         if not self.after:
             await self.stop()
@@ -55,6 +55,14 @@ class Step:
     async def stop(self) -> None:
         self.reached.set()
         await self.go.wait()
+
+
+class Death(Step):
+    """Whoever comes to the step first loses its connection there: nothing of its transaction is written."""
+
+    async def stop(self) -> None:
+        self.reached.set()
+        raise ConnectionResetError(f"died at {self.statement}")
 
 
 class _Connection:

@@ -255,19 +255,26 @@ async def test_a_buyer_whose_yes_came_too_late_is_told_and_can_buy_again(
 # ---------------------------------------------------------------- two reconcilers
 
 
-@pytest.mark.parametrize("in_mid_step", [True, False])
+@pytest.mark.parametrize(
+    ("step", "first", "second"),
+    [
+        (Step("payments.due_attempts"), 5, 20),
+        (Step("payments.due_attempts", after=True), 20, 5),
+        (Step("checkout.lock_attempts"), 20, 5),
+    ],
+    ids=["before it takes", "while it takes", "when it has found out"],
+)
 async def test_two_sweeps_of_the_same_holds_give_each_up_once(
-    workers: tuple[Shop, Shop], connection: Connection, ledger: Ledger, in_mid_step: bool
+    workers: tuple[Shop, Shop], connection: Connection, ledger: Ledger, step: Step, first: int, second: int
 ) -> None:
     """Twenty-five holds are over: one takes a bite of twenty, the other what is left, and neither waits."""
     here, there = workers
     placed = [await _placed(here, ("MUG", 1)) for _ in range(25)]
     for each in placed:  # held: whoever gives it up writes a letter
         await _settled(here, each, Unknown("timeout"))
-    step = Step("payments.due_attempts", after=in_mid_step)
     met = await race(step, _reconciler(stopping(here, step), hours=2).run_once(),
                      _reconciler(there, hours=2).run_once(), watching=connection)  # fmt: skip
-    assert (met.waited, met.first, met.second) == (False, *((20, 5) if in_mid_step else (5, 20)))
+    assert (met.waited, met.first, met.second) == (False, first, second)
     assert ledger.asked == {"look_up": 25}
     assert await books(here, "MUG") == (100, 0, 0)
     assert sorted(await _letters(here)) == ["order_declined"] * 25 + ["order_held"] * 25
@@ -440,7 +447,7 @@ async def test_units_that_are_counted_away_while_they_are_bought_go_one_way(
     else:
         assert isinstance(placed, Placed)
         assert isinstance(counted, Conflict)
-        assert counted.code == "units_spoken_for"
+        assert (counted.code, counted.facts) == ("units_spoken_for", {"on_hand": 3, "claimed": 2, "sold": 0})
         assert await books(here, "LAST") == (3, 2, 0)
     assert await wrongs(here.desk, {**START, "LAST": 1 if counted_first is second_waits else 3}) == []
 
