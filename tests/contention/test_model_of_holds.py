@@ -19,7 +19,15 @@ import pytest
 from hypothesis import HealthCheck, Phase
 from hypothesis import settings as limits
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from evertill.app import open_shop, settle_with
 from evertill.checkout.complete import Checkout
@@ -162,7 +170,7 @@ class Holds(RuleBasedStateMachine):
 
     @rule(target=sessions, asked=wants)
     def open(self, asked: dict[str, int]) -> Session:
-        session = self.do(open_session(self.here, *asked.items(), owner=OWNER))
+        session: Session = self.do(open_session(self.here, *asked.items(), owner=OWNER))
         self.lines[session.id] = +Counter({sku: min(units, self.free(sku)) for sku, units in asked.items()})
         return session
 
@@ -268,6 +276,16 @@ class Holds(RuleBasedStateMachine):
         ask = Authorisation(row["attempt_id"], amount, "tok_approve", row["number"])
         return row["id"], Placed(row["id"], session, ask)
 
+    @initialize(target=orders, asked=wants, said=st.sampled_from(("yes", "before", "after")))
+    def first_comes(self, asked: dict[str, int], said: str) -> object:
+        """There is always an order to do something with."""
+        return self.press(self.open(asked), said, 1, None)
+
+    @rule(target=orders, asked=wants, said=st.sampled_from(("yes", "yes", "before", "after", "no")))
+    def buy(self, asked: dict[str, int], said: str) -> object:
+        """A session opened and pressed at once: what comes after is reached more often this way."""
+        return self.press(self.open(asked), said, 1, None)
+
     # ------------------------------------------------------------------ the provider, late
 
     @rule(order_id=orders, said=st.sampled_from(("yes", "yes", "no", "nothing")))
@@ -331,6 +349,16 @@ class Holds(RuleBasedStateMachine):
             else:
                 self.reserves(order)
                 self.hears(order, "yes", "")
+
+    @rule(session=sessions, said=st.sampled_from(("", "yes", "yes", "no")))
+    def hold_ends(self, session: Session, said: str) -> None:
+        """An order whose request the provider never saw is given up; it may see it yet, and answer."""
+        order_id = self.place_and_die(session, False, None)
+        if isinstance(order_id, UUID):
+            self.time_passes(MINUTES[-1])
+            self.reconcile("yes", 2)
+            if said:
+                self.hear_late(order_id, said)
 
     @rule()
     def finish(self) -> None:
@@ -528,7 +556,7 @@ def test_holds_end_as_arithmetic_says_whoever_dies_and_however_late(settings: Se
             run_state_machine_as_test(
                 Holds,
                 settings=limits(
-                    max_examples=80, stateful_step_count=40, deadline=None, derandomize=True, database=None,
+                    max_examples=60, stateful_step_count=30, deadline=None, derandomize=True, database=None,
                     suppress_health_check=list(HealthCheck),
                     phases=(Phase.generate,),  # as in test_model.py
                 ),
