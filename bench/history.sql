@@ -78,4 +78,13 @@ WITH units AS (
 )
 UPDATE stock SET sold = stock.sold + units.sold FROM units WHERE stock.sku = units.sku;
 
+-- What was shipped had been received the year before: on hand is what it was.
+INSERT INTO stock_movement (id, sku, units, reason, order_id, moved_at)
+SELECT uuidv7(placed_at + interval '1 day' - now()), order_line.sku, -sum(quantity), 'shipped', order_id,
+       placed_at + interval '1 day'
+  FROM made JOIN order_line USING (order_id) WHERE state = 'shipped' GROUP BY order_id, placed_at, order_line.sku;
+INSERT INTO stock_movement (id, sku, units, reason, moved_at)
+SELECT uuidv7(interval '-1 year'), sku, -sum(units), 'opening_balance', now() - interval '1 year'
+  FROM stock_movement WHERE reason = 'shipped' GROUP BY sku;
+
 DROP TABLE made, summed;

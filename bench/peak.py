@@ -40,6 +40,15 @@ GROWTH_BUYERS = 64
 
 _FLOORS = tuple(floor for floor in FLOORS if floor.name in ("statements, spread", "statements, hot"))
 _RARE = "BENCH-0300"  # what the crowd wants: nobody buys it otherwise
+# So many are free from now on, and the movement that says so; gives how many are sold.
+_LEAVE = """
+    WITH had AS (SELECT sku, on_hand FROM stock WHERE sku = $1 FOR NO KEY UPDATE),
+         put AS (UPDATE stock SET on_hand = claimed + sold + $2 FROM had WHERE stock.sku = had.sku
+                 RETURNING stock.sku, sold, stock.on_hand - had.on_hand AS units),
+         moved AS (INSERT INTO stock_movement (id, sku, units, reason, note, moved_at)
+                   SELECT uuidv7(), sku, units, 'import', 'for the crowd', now() FROM put WHERE units <> 0)
+    SELECT sold FROM put
+"""
 _BROWSED = PAGES["product page"][:20] + PAGES["search"] * 2  # three product pages to two searches, about
 _LATE_MS_MAX = 10.0  # a load process that is later than this at its p99 did not keep up
 
@@ -150,8 +159,7 @@ class Peak:
     async def _crowd(self, bench: Bench, shop: Serving) -> None:
         await bench.calm_down()
         plan, connection = self._plan, self._database.connection
-        stock = "UPDATE stock SET on_hand = claimed + sold + $2 WHERE sku = $1 RETURNING sold"
-        had = await connection.fetchval(stock, _RARE, plan.units)
+        had = await connection.fetchval(_LEAVE, _RARE, plan.units)
         books = await read_books(self._database)
         rush = Rush(shop.host, shop.port, plan.people, 0.0, 0.0, next_seed(), ((_RARE,),), connections=plan.connections)
         rushed = await play("bench.crowd", rush, Rushed)

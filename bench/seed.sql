@@ -23,3 +23,5 @@ INSERT INTO variant (sku, product_id, option_values, price_minor, currency)
 SELECT upper(handle), id, '{}', 199 + (popularity * 37::bigint) % 2300, 'GBP' FROM product;
 
 INSERT INTO stock (sku, on_hand) SELECT sku, 10000000 FROM variant;
+INSERT INTO stock_movement (id, sku, units, reason, moved_at)
+SELECT uuidv7(), sku, on_hand, 'opening_balance', now() FROM stock ORDER BY sku;

@@ -18,6 +18,7 @@ import pytest
 
 from evertill.app import open_shop
 from evertill.clock import utc_now
+from evertill.ids import new_id
 from evertill.settings import Settings
 from evertill.shop import Shop
 from evertill.signing import Signer
@@ -126,9 +127,25 @@ async def stock_up(connection: Connection, units: dict[str, tuple[int, int]]) ->
             ), offered AS (
                 INSERT INTO variant (sku, product_id, price_minor, currency) SELECT $1, id, $2, 'GBP' FROM made
             )
-            INSERT INTO stock (sku, on_hand) VALUES ($1, $3)
+            INSERT INTO stock (sku, on_hand) VALUES ($1, 0)
             """,
             sku,
             price_minor,
-            on_hand,
         )
+        await put_on_hand(connection, sku, on_hand)
+
+
+async def put_on_hand(connection: Connection | Pool, sku: str, units: int) -> None:
+    """So many are on hand from now on, and the movement says so."""
+    await connection.execute(
+        """
+        WITH had AS (SELECT sku, on_hand FROM stock WHERE sku = $2 FOR NO KEY UPDATE),
+             put AS (UPDATE stock SET on_hand = $3 FROM had WHERE stock.sku = had.sku
+                     RETURNING stock.sku, stock.on_hand - had.on_hand AS units)
+        INSERT INTO stock_movement (id, sku, units, reason, note, moved_at)
+        SELECT $1, sku, units, 'import', 'a test', now() FROM put WHERE units <> 0
+        """,
+        new_id(),
+        sku,
+        units,
+    )

@@ -5,7 +5,7 @@ from playwright.async_api import expect
 
 from evertill.storage import Connection
 from tests.browser.people import PHONE, Doors, buy_button, expect_confirmed, go_to_pay, put_in_cart
-from tests.conftest import stock_up
+from tests.conftest import put_on_hand, stock_up
 
 pytestmark = pytest.mark.browser
 
@@ -50,7 +50,7 @@ async def test_what_is_sold_out_meanwhile_is_said(doors: Doors, tables: Connecti
     await stock_up(tables, {sku: (1_000, 1)})
     page = await doors.enter(PHONE, javascript=javascript)
     await go_to_pay(page, sku.lower(), email=email)
-    await tables.execute("UPDATE stock SET on_hand = 0 WHERE sku = $1", sku)
+    await put_on_hand(tables, sku, 0)
     await buy_button(page).click()
     await expect(page.get_by_role("alert").first).to_contain_text("sold out")
     await expect(buy_button(page)).to_have_count(0)
@@ -79,8 +79,8 @@ async def test_all_that_changed_is_said_at_once(doors: Doors, tables: Connection
     await put_in_cart(page, "all-out")
     await put_in_cart(page, "all-cut", 3)
     await go_to_pay(page, "all-left", email="all@example.com")
-    await tables.execute("UPDATE stock SET on_hand = 0 WHERE sku = 'ALL-OUT'")
-    await tables.execute("UPDATE stock SET on_hand = 2 WHERE sku = 'ALL-CUT'")
+    await put_on_hand(tables, "ALL-OUT", 0)
+    await put_on_hand(tables, "ALL-CUT", 2)
     await buy_button(page).click()
     told = page.get_by_role("alert").filter(has_text="What is different now")
     await expect(told).to_contain_text("All-Out is sold out.")
@@ -95,7 +95,7 @@ async def test_an_order_of_which_nothing_is_left_shows_no_total(doors: Doors, ta
     await stock_up(tables, {"NOTHING-LEFT": (1_000, 1)})
     page = await doors.enter(PHONE)
     await go_to_pay(page, "nothing-left", email="nothing-left@example.com")
-    await tables.execute("UPDATE stock SET on_hand = 0 WHERE sku = 'NOTHING-LEFT'")
+    await put_on_hand(tables, "NOTHING-LEFT", 0)
     await buy_button(page).click()
     await expect(page.get_by_text("This cannot be bought as it stands")).to_have_count(1)
     await expect(page.get_by_role("complementary", name="Your order")).to_contain_text("Nothing of it can be bought")

@@ -21,7 +21,7 @@ from tests.browser.people import (
     put_in_cart,
     sign_up,
 )
-from tests.conftest import stock_up
+from tests.conftest import put_on_hand, stock_up
 
 pytestmark = pytest.mark.browser
 
@@ -112,10 +112,10 @@ async def test_buying_is_for_everybody(doors: Doors, tables: Connection, look: L
     await expect(page.get_by_label("Quantity of Look-A")).to_have_attribute("aria-invalid", "true")
     await look.at(page, "a cart with an impossible quantity")
     await tables.execute("UPDATE variant SET price_minor = 900 WHERE sku = 'LOOK-A'")
-    await tables.execute("UPDATE stock SET on_hand = 0 WHERE sku = 'LOOK-B'")
+    await put_on_hand(tables, "LOOK-B", 0)
     await look.go(page, "/cart")
     await page.get_by_role("button", name="Accept the new price").click()
-    await tables.execute("UPDATE stock SET on_hand = 5 WHERE sku = 'LOOK-B'")
+    await put_on_hand(tables, "LOOK-B", 5)
 
     await page.goto("/checkout")
     await look.at(page, "the address")
@@ -144,11 +144,11 @@ async def test_buying_is_for_everybody(doors: Doors, tables: Connection, look: L
     await buy_button(page).click()
     await expect(page.get_by_role("alert")).to_contain_text("has changed")
     await look.at(page, "pay, price changed")
-    await tables.execute("UPDATE stock SET on_hand = 0 WHERE sku = 'LOOK-B'")
+    await put_on_hand(tables, "LOOK-B", 0)
     await buy_button(page).click()
     await expect(page.get_by_role("alert").first).to_contain_text("sold out")
     await look.at(page, "pay, sold out")
-    await tables.execute("UPDATE stock SET on_hand = 5 WHERE sku = 'LOOK-B'")
+    await put_on_hand(tables, "LOOK-B", 5)
     await go_to_pay(page, "look-a", email="look@example.com")
     await buy_button(page).click()
     number = await expect_confirmed(page)
@@ -252,8 +252,17 @@ async def test_the_console_is_for_everybody(doors: Doors, tables: Connection, lo
     await page.goto("/ops/stock")
     await page.get_by_label("SKU", exact=True).fill("LOOK-OPS")
     await page.get_by_label("Change", exact=True).fill("many")
-    await page.get_by_label("Why").fill("Counted")
+    await page.get_by_label("Reason").select_option("count")
+    await page.get_by_label("Note").fill("Counted")
     await page.get_by_role("button", name="Change the units").click()
     await expect(page.get_by_role("alert")).to_be_visible()
     await look.at(page, "a change of stock refused")
+    await page.get_by_label("Change", exact=True).fill("-2")
+    await page.get_by_role("button", name="Change the units").click()
+    await expect(page.get_by_role("status")).to_contain_text("The units are changed.")
+    await page.goto("/ops/products/look-ops")
+    movements = page.get_by_role("region", name="Movements, the newest first").get_by_role("row")
+    await expect(movements).to_have_count(4)  # the head, counted, shipped, imported
+    await expect(movements.nth(1)).to_contain_text("Counted")
+    await look.at(page, "a product whose units came and went")
     assert look.wrong == []

@@ -28,6 +28,7 @@ from evertill.settings import Settings
 from evertill.shop import Shop
 from evertill.storage import Connection
 from tests.buying import open_session, placing
+from tests.conftest import put_on_hand
 from tests.hearts import heart_of
 from tests.providers import Ledger
 
@@ -153,6 +154,7 @@ class Wound(msgspec.Struct, frozen=True):
 NOBODY = "01990000-0000-7000-8000-00000000dead"  # an order that is not there
 PAST = "now() - interval '1 hour'"
 _SESSION = "(SELECT session_id FROM orders WHERE id = $1)"
+_MOVED = "INSERT INTO stock_movement (id, sku, units, reason, moved_at)"
 _COPY = "INSERT INTO payment_attempt (id, order_id, provider, method, amount_minor, currency, state, recorded_at)"
 
 WOUNDS = (
@@ -166,13 +168,32 @@ WOUNDS = (
     ),
     Wound(
         Kind.OVERSOLD, "", "sku:MUG",
-        ("ALTER TABLE stock DROP CONSTRAINT stock_never_oversold", "UPDATE stock SET on_hand = 4 WHERE sku = 'MUG'"),
+        ("ALTER TABLE stock DROP CONSTRAINT stock_never_oversold", "UPDATE stock SET on_hand = 4 WHERE sku = 'MUG'",
+         f"{_MOVED} SELECT gen_random_uuid(), sku, 4 - sum(units), 'import', now() FROM stock_movement"
+         " WHERE sku = 'MUG' GROUP BY sku"),
         (("stock", {"on_hand": 4, "claimed": 2, "sold": 3, "free": -1}),
          ("order_line, summed", {"claimed": 2, "sold": 3})),
     ),
     Wound(
-        Kind.ORDER_WITHOUT_LINES, "shipped", "order:{order}", ("DELETE FROM order_line WHERE order_id = $1",),
-        (("orders", {"state": "shipped"}), ("order_line", None)),
+        Kind.UNITS_ON_HAND, "", "sku:TEA", ("UPDATE stock SET on_hand = on_hand + 7 WHERE sku = 'TEA'",),
+        (("stock", {"sku": "TEA", "on_hand": 1_005}), ("stock_movement, summed", {"units": 998, "movements": 3}),
+         ("order_line, summed", {"of_shipped_orders": 2, "units": 2}),
+         ("stock_movement", {"units": 1_000, "reason": "import"}),
+         ("stock_movement", {"units": -1, "reason": "shipped"}),
+         ("stock_movement", {"units": -1, "reason": "shipped"})),
+    ),
+    Wound(
+        Kind.UNITS_SHIPPED, "shipped", "sku:TEA",
+        ("DELETE FROM stock_movement WHERE sku = 'TEA' AND order_id = $1",
+         f"{_MOVED} VALUES (gen_random_uuid(), 'TEA', -1, 'import', now())"),
+        (("stock", {"on_hand": 998}), ("stock_movement, summed", {"units": 998, "shipped": 1}),
+         ("order_line, summed", {"of_shipped_orders": 2, "units": 2}),
+         ("stock_movement", {"units": 1_000}), ("stock_movement", {"units": -1, "reason": "import"}),
+         ("stock_movement", {"units": -1, "reason": "shipped"})),
+    ),
+    Wound(
+        Kind.ORDER_WITHOUT_LINES, "cancelled", "order:{order}", ("DELETE FROM order_line WHERE order_id = $1",),
+        (("orders", {"state": "cancelled"}), ("order_line", None)),
     ),
     Wound(
         Kind.LINE_WITHOUT_ORDER, "", f"order:{NOBODY}",
@@ -347,7 +368,8 @@ def _is(row: Row, table: str, facts: Mapping[str, object] | None, names: Mapping
 
 async def test_units_that_no_order_explains_at_all(history: History, connection: Connection) -> None:
     """That there is none is part of the proof."""
-    await connection.execute("UPDATE stock SET on_hand = 1, claimed = 1 WHERE sku = 'GONE'")
+    await put_on_hand(connection, "GONE", 1)
+    await connection.execute("UPDATE stock SET claimed = 1 WHERE sku = 'GONE'")
     (anomaly,) = (await audited(connection)).shown()
     assert (anomaly.kind, anomaly.subject) == (Kind.UNITS_CLAIMED, "sku:GONE")
     assert anomaly.proof == (
@@ -359,8 +381,9 @@ async def test_units_that_no_order_explains_at_all(history: History, connection:
 async def test_units_of_a_sku_that_has_no_stock(history: History, connection: Connection) -> None:
     """Two claims and one sale of teas that nobody has ever counted."""
     await connection.execute("DELETE FROM stock WHERE sku = 'TEA'")
-    claimed, sold = (await audited(connection)).shown()
-    assert (claimed.kind, sold.kind) == (Kind.UNITS_CLAIMED, Kind.UNITS_SOLD)
+    claimed, sold, on_hand = (await audited(connection)).shown()
+    assert (claimed.kind, sold.kind, on_hand.kind) == (Kind.UNITS_CLAIMED, Kind.UNITS_SOLD, Kind.UNITS_ON_HAND)
+    assert on_hand.proof[0] == Row("stock", None)
     assert claimed.proof == sold.proof
     assert claimed.proof[0] == Row("stock", None)
 

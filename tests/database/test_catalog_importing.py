@@ -1,6 +1,7 @@
 """Importing a product CSV into a shop that serves: what is written, what is told, and what a repeat leaves alone."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -66,7 +67,7 @@ async def whole_catalogue(connection: Connection) -> list[object]:
     """Every row with its version: a row that was so much as touched differs."""
     return [
         [tuple(row) for row in await connection.fetch(f"SELECT xmin::text, xmax::text, * FROM {table} ORDER BY 3")]
-        for table in ("category", "product", "variant", "stock")
+        for table in ("category", "product", "variant", "stock", "stock_movement")
     ]
 
 
@@ -112,6 +113,38 @@ async def test_a_changed_quantity_moves_the_stock_by_its_difference(
     report = await run_import(FILE.replace("TT-R,10", "TT-R,15"))
     assert (report.variants, report.unchanged) == (4, 3)
     assert await stock_of(connection, "TT-R") == (14, 0, 2, 15)
+
+
+async def test_every_unit_an_import_moves_is_in_the_ledger_of_stock(
+    run_import: Importer, connection: Connection
+) -> None:
+    """New, more, fewer, counted for the first time; nothing where nothing moved, or where it was refused."""
+    await run_import(FILE.replace("MUG,5", "MUG,").replace("LAMP,1", "LAMP,0"))
+    await connection.execute("UPDATE stock SET sold = 18 WHERE sku = 'TT-B'")
+    again = FILE.replace("TT-R,10", "TT-R,4").replace("TT-B,20", "TT-B,17").replace("LAMP,1", "LAMP,3")
+    for _ in range(2):
+        assert (await run_import(again, LATER)).problems == 1
+    rows = await connection.fetch(
+        "SELECT sku, units, reason, note, staff_id, moved_at FROM stock_movement ORDER BY sku, id"
+    )
+    assert [tuple(row) for row in rows] == [
+        ("LAMP", 3, "import", "products.csv", None, LATER),
+        ("MUG", 5, "import", "products.csv", None, LATER),
+        ("TT-B", 20, "import", "products.csv", None, NOW),
+        ("TT-R", 10, "import", "products.csv", None, NOW),
+        ("TT-R", -6, "import", "products.csv", None, LATER),
+    ]
+    for sku in ("LAMP", "MUG", "TT-B", "TT-R"):
+        assert (await stock_of(connection, sku))[0] == sum(row["units"] for row in rows if row["sku"] == sku)
+
+
+async def test_a_file_named_in_bytes_that_are_no_text_is_imported(connection: Connection, tmp_path: Path) -> None:
+    """Its movements are called what can be read of its name."""
+    path = tmp_path / os.fsdecode(b"caf\xe9.csv")
+    path.write_text(FILE)
+    report = await import_products(connection, path, currency="GBP", now=NOW, on_problem=lambda problem: None)
+    assert report.variants == 4
+    assert await connection.fetchval("SELECT DISTINCT note FROM stock_movement") == "caf?.csv"
 
 
 async def test_stock_never_falls_below_what_is_promised(run_import: Importer, connection: Connection) -> None:
@@ -273,10 +306,10 @@ async def test_a_database_lost_in_mid_import_is_said_and_what_was_imported_stays
                 aside.submit(lambda: asyncio.run(_end_all_but_this(database_url))).result()
         return importing._product_row(product)
 
-    async def stage(connection: Connection, products: Sequence[ParsedProduct]) -> None:
+    async def stage(connection: Connection, products: Sequence[ParsedProduct], now: datetime) -> None:
         if products[0].handle == f"p{GROUP_VARIANTS}":
             await connection.copy_records_to_table("staged_product", records=map(lose, products))
-        await whole_stage(connection, products)
+        await whole_stage(connection, products, now)
 
     whole_stage = importing._stage
     monkeypatch.setattr(importing, "_stage", stage)

@@ -51,6 +51,7 @@ async def catalogue(connection: Connection) -> Connection:
             made(5, "jug", "Jug", "Kitchen & Dining", 5, ("JG-1", 900, 2)),
             made(6, "heart-draft", "Heart to come", "Secret", 999, ("DRAFT", 1, 1), status="draft"),
         ],
+        source="five and a draft",
         currency="GBP",
         now=NOW,
         on_problem=lambda problem: pytest.fail(str(problem)),

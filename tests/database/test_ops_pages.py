@@ -26,6 +26,7 @@ from evertill.shop import Shop
 from evertill.signing import new_token, token_hash
 from evertill.staff import Role, actions_of
 from evertill.staff.routes import routes as staff_routes
+from evertill.stock.movements import STAFF_REASONS
 from evertill.storage import Connection
 from evertill.web.awaited import awaited
 from evertill.web.browser import STAFF_COOKIE
@@ -363,12 +364,12 @@ async def test_units_are_counted_at_the_stock_page(console: httpx.AsyncClient, s
     await buy(shop, ("LAST", 2))
     page = await console.get("/ops/stock?q=LAST&sku=LAST")
     assert 'value="LAST"' in page.text
-    form = {"form": hidden(page, "form"), "sku": "LAST", "change": "+4", "reason": "a box was found"}
+    form = {"form": hidden(page, "form"), "sku": "LAST", "change": "+4", "reason": "count", "note": "a box was found"}
     for _ in range(3):
         answer = await press(console, "/ops/stock", form)
         assert answer.headers["location"] == "/ops/stock?q=LAST&done=stock"
     assert await books(shop, "LAST") == (7, 0, 2)
-    form = {"form": str(new_id()), "sku": "LAST", "change": "-6", "reason": "stolen"}
+    form = {"form": str(new_id()), "sku": "LAST", "change": "-6", "reason": "written_off", "note": "stolen"}
     answer = await press(console, "/ops/stock", form)
     assert answer.status_code == 409
     assert "at most 5 can be taken off" in answer.text
@@ -379,6 +380,73 @@ async def test_units_are_counted_at_the_stock_page(console: httpx.AsyncClient, s
     answer = await press(console, "/ops/stock", {**form, "form": "not-ours"})
     assert answer.status_code == 409
     assert await books(shop, "LAST") == (7, 0, 2)
+
+
+async def test_a_products_page_tells_what_came_and_went(
+    console: httpx.AsyncClient, shop: Shop, connection: Connection
+) -> None:
+    """By whom and why, with the order a parcel was for; the newest first, twenty at a time, each of them once."""
+    await enter(console, shop, Role.OPERATOR)
+    order_id = await bought(shop, ("MUG", 3))
+    answer = await press(console, f"/ops/orders/{order_id}/shipment")
+    assert answer.status_code == 303
+    form = {"form": str(new_id()), "sku": "MUG", "change": "12", "reason": "received", "note": "delivery <4711>"}
+    assert (await press(console, "/ops/stock", form)).status_code == 303
+    page = await console.get("/ops/products/mug")
+    number = await connection.fetchval("SELECT number FROM orders WHERE id = $1", order_id)
+    for expected in (
+        "+12",
+        "Received",
+        "“delivery &lt;4711&gt;”",
+        "Operator",
+        "-3",
+        "Shipped",
+        number,
+        "+1,000",
+        "Import",
+    ):
+        assert expected in page.text, expected
+    await connection.execute(
+        """INSERT INTO stock_movement (id, sku, units, reason, moved_at)
+           SELECT gen_random_uuid(), 'MUG', n, 'import', now() FROM generate_series(5001, 5050) AS n"""
+    )
+    seen: list[str] = []
+    path: str | None = "/ops/products/mug"
+    while path:
+        page = await console.get(path)
+        rows = re.findall(r'<td class="number">([+-][\d,]+)</td>', page.text)
+        assert len(rows) <= 20
+        seen += rows
+        older = re.search(r'rel="next" href="([^"]+)"', page.text)
+        path = older[1].replace("&amp;", "&") if older else None
+    assert len(seen) == len(set(seen)) == 53
+    assert (await console.get("/ops/products/mug?before=nonsense")).status_code == 200
+    page = await console.get(f"/ops/products/mug?before={UUID(int=0)}")
+    assert "Nothing before that." in page.text
+    assert "No units have come or gone yet." in (await console.get("/ops/products/gone")).text
+
+
+async def test_a_change_of_stock_without_a_reason_that_fits_says_so_beside_the_field(
+    console: httpx.AsyncClient, shop: Shop
+) -> None:
+    """And keeps what was typed and chosen; the form offers every reason that staff may give."""
+    await enter(console, shop, Role.OPERATOR)
+    page = await console.get("/ops/stock")
+    for reason in STAFF_REASONS:
+        assert f'<option value="{reason}"' in page.text
+    form = {"sku": "MUG", "change": "-5", "reason": "written_off", "note": "they broke"}
+    for wrong, field in (
+        ({"reason": ""}, "reason"),
+        ({"reason": "import"}, "reason"),
+        ({"reason": "received"}, "change"),
+        ({"change": "5"}, "change"),
+        ({"note": ""}, "note"),
+    ):
+        answer = await press(console, "/ops/stock", {**form, "form": str(new_id()), **wrong})
+        assert (answer.status_code, f'id="wrong-{field}"' in answer.text) == (422, True), wrong
+        assert 'value="MUG"' in answer.text
+        assert wrong.get("reason") is not None or '<option value="written_off" selected>' in answer.text
+    assert await books(shop, "MUG") == (1_000, 0, 0)
 
 
 async def test_stock_is_listed_the_scarcest_first_to_the_end(

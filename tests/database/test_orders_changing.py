@@ -125,6 +125,17 @@ async def test_shipping_takes_the_money_and_the_units(shop: Shop, ledger: Ledger
     assert (action.name, action.verb) == ("Sam", "ship")
 
 
+async def test_what_left_with_a_parcel_is_in_the_ledger_of_stock(shop: Shop, ledger: Ledger, order_id: UUID) -> None:
+    """One movement for each SKU of the order, however often shipping is asked for."""
+    before = [(await books(shop, sku))[0] for sku in ("MUG", "TEA")]
+    await asyncio.gather(*(shipped(shop, ledger, order_id) for _ in range(5)))
+    rows = await shop.desk.fetch(
+        "SELECT sku, units, order_id, staff_id FROM stock_movement WHERE reason = 'shipped' ORDER BY sku"
+    )
+    assert [tuple(row) for row in rows] == [("MUG", -2, order_id, None), ("TEA", -1, order_id, None)]
+    assert [(await books(shop, sku))[0] for sku in ("MUG", "TEA")] == [before[0] - 2, before[1] - 1]
+
+
 async def test_ship_pressed_twenty_times_at_once_ships_once(shop: Shop, ledger: Ledger, order_id: UUID) -> None:
     """Stock moved once, captured once, told once; nobody who pressed gets an error."""
     outcomes = await asyncio.gather(*(shipped(shop, ledger, order_id) for _ in range(20)))

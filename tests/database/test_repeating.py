@@ -13,6 +13,7 @@ from evertill.orders import view
 from evertill.refusals import Conflict, Invalid, NotFound
 from evertill.shop import Shop
 from tests.buying import books, key, open_session, placing, wish
+from tests.conftest import put_on_hand
 
 OWNER = "browser:ada"
 
@@ -71,11 +72,11 @@ async def test_many_changes_at_once_are_each_applied_in_some_order(shop: Shop) -
 async def test_a_refused_payment_repeated_is_refused_the_same_way(shop: Shop) -> None:
     """Sold out under a key stays sold out under that key, even if units came in meanwhile; a fresh key buys."""
     session = await open_session(shop, ("LAST", 3))
-    await shop.desk.execute("UPDATE stock SET on_hand = 2 WHERE sku = 'LAST'")
+    await put_on_hand(shop.desk, "LAST", 2)
     first = await shop.checkout.complete(placing(session, name="k"))
     assert isinstance(first, NotPlaced)
     assert first.code == "out_of_stock"
-    await shop.desk.execute("UPDATE stock SET on_hand = 3 WHERE sku = 'LAST'")
+    await put_on_hand(shop.desk, "LAST", 3)
     second = await shop.checkout.complete(placing(session, name="k"))
     assert isinstance(second, NotPlaced)
     assert (second.code, second.sentence) == (first.code, first.sentence)
@@ -176,11 +177,11 @@ async def test_a_price_is_said_also_where_something_else_is_no_longer_sold(shop:
 async def test_what_was_sold_out_is_offered_again_when_units_come_back(shop: Shop) -> None:
     """Terms are worked out from what was wanted, not from what was left of it the time before."""
     session = await open_session(shop, ("MUG", 1), ("TEA", 1))
-    await shop.desk.execute("UPDATE stock SET on_hand = 0 WHERE sku = 'TEA'")
+    await put_on_hand(shop.desk, "TEA", 0)
     answer = await shop.checkout.complete(placing(session))
     assert isinstance(answer, NotPlaced)
     assert [line.sku for line in answer.session.terms.lines] == ["MUG"]
-    await shop.desk.execute("UPDATE stock SET on_hand = 0 WHERE sku = 'MUG'")
+    await put_on_hand(shop.desk, "MUG", 0)
     answer = await shop.checkout.complete(placing(answer.session))
     assert isinstance(answer, NotPlaced)
     assert {remark.sentence for remark in answer.session.terms.remarks if remark.code == "out_of_stock"} >= {
@@ -188,7 +189,7 @@ async def test_what_was_sold_out_is_offered_again_when_units_come_back(shop: Sho
         "Tea is sold out.",
     }
     session = await open_session(shop, ("LAST", 1), ("GONE", 1))
-    await shop.desk.execute("UPDATE stock SET on_hand = 5 WHERE sku = 'GONE'")
+    await put_on_hand(shop.desk, "GONE", 5)
     await shop.desk.execute("UPDATE variant SET price_minor = 9999 WHERE sku = 'LAST'")
     answer = await shop.checkout.complete(placing(session))
     assert isinstance(answer, NotPlaced)

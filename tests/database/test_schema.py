@@ -2,12 +2,16 @@
 
 import asyncio
 import os
+import re
 import sys
 
 import asyncpg
 import pytest
 
+from evertill.audit import Kind, audit
+from evertill.clock import utc_now
 from evertill.ids import new_id
+from evertill.stock import Reason
 from evertill.storage import Connection, migrate
 from evertill.storage.migrate import SCHEMA_VERSION, Migration, UnfitDatabase
 from tests.conftest import drop, named
@@ -52,6 +56,21 @@ SELECT string_agg(line, E'\n' ORDER BY line) FROM (
 """
 
 
+# An order of those lines that was shipped so many minutes ago.
+_SHIPPED = """
+WITH made AS (
+    INSERT INTO orders (id, number, session_id, channel, email, state, currency, subtotal_minor, delivery_minor,
+                        tax_minor, tax_included, total_minor, delivery, details, placed_at, settled_at, shipped_at)
+    SELECT gen_random_uuid(), 'OLD-' || $1::integer, gen_random_uuid(), 'web', '', 'shipped', 'GBP', 5, 0, 0, true, 5,
+           'std', '{}', now(), now(), now() - $1::integer * interval '1 minute'
+    RETURNING id
+)
+INSERT INTO order_line (order_id, line, sku, title, quantity, unit_price_minor, total_minor)
+SELECT id, line, sku, sku, quantity, 1, quantity
+  FROM made CROSS JOIN unnest($2::text[], $3::integer[]) WITH ORDINALITY AS lines (sku, quantity, line)
+"""
+
+
 async def test_a_database_of_the_first_version_arrives_at_the_schema_a_fresh_one_gets(
     connection: Connection, server_url: str
 ) -> None:
@@ -62,7 +81,8 @@ async def test_a_database_of_the_first_version_arrives_at_the_schema_a_fresh_one
     await admin.close()
     first = migrations.schema_sql()
     for step in migrations.MIGRATIONS:
-        for section in step.sql.split("\n-- ------------------------")[1:]:
+        tables, *_ = step.sql.split("\n-- ---- What is there already")
+        for section in tables.split("\n-- ------------------------")[1:]:
             text = "-- ------------------------" + section.strip()
             assert text in first, text[:200]
             first = first.replace(text, "")
@@ -71,9 +91,22 @@ async def test_a_database_of_the_first_version_arrives_at_the_schema_a_fresh_one
     await old.execute("INSERT INTO schema_version (version) VALUES (1)")
     await old.execute("INSERT INTO category (slug, name) VALUES ('mugs', 'Mugs')")
     assert await old.fetchval("SELECT to_regclass('ticket')") is None
+    await old.execute("INSERT INTO stock (sku, on_hand) VALUES ('MUG', 5), ('TEA', 3), ('GONE', 0), ('ALL', 0)")
+    for minute, lines in enumerate(([("MUG", 2), ("TEA", 1), ("MUG", 1)], [("MUG", 4), ("ALL", 6)]), start=1):
+        await old.execute(_SHIPPED, minute, [sku for sku, _ in lines], [quantity for _, quantity in lines])
     assert await migrate(named(server_url, name)) == SCHEMA_VERSION
     assert await old.fetchval(_DESCRIBED) == await connection.fetchval(_DESCRIBED)
     assert await old.fetchval("SELECT name FROM category") == "Mugs"
+    moved = await old.fetch("SELECT id, sku, units, reason, moved_at FROM stock_movement ORDER BY sku, id")
+    assert [(row["sku"], row["units"], row["reason"]) for row in moved] == [
+        ("ALL", 6, "opening_balance"), ("ALL", -6, "shipped"),
+        ("MUG", 12, "opening_balance"), ("MUG", -4, "shipped"), ("MUG", -3, "shipped"),
+        ("TEA", 4, "opening_balance"), ("TEA", -1, "shipped"),
+    ]  # fmt: skip
+    for row in moved:
+        assert (row["id"].version, row["id"].int >> 80) == (7, int(row["moved_at"].timestamp() * 1000))
+    found = await audit(old, now=utc_now())
+    assert found.counts()[Kind.UNITS_ON_HAND] == found.counts()[Kind.UNITS_SHIPPED] == 0
     await old.close()
     await drop(server_url, name)
 
@@ -121,6 +154,49 @@ async def test_the_table_is_the_last_judge_of_overselling(connection: Connection
     with pytest.raises(asyncpg.CheckViolationError) as refused:
         await connection.execute(change)
     assert refused.value.constraint_name == constraint
+
+
+@pytest.mark.parametrize(
+    ("units", "reason", "staff", "order", "constraint"),
+    [
+        (0, "import", False, False, "stock_movement_moves_something"),
+        (1, "found", False, False, "stock_movement_reason_known"),
+        (-1, "received", True, False, "stock_movement_reason_fits_units"),
+        (-1, "opening_balance", False, False, "stock_movement_reason_fits_units"),
+        (1, "written_off", True, False, "stock_movement_reason_fits_units"),
+        (1, "shipped", False, True, "stock_movement_reason_fits_units"),
+        (1, "count", False, False, "stock_movement_names_its_staff"),
+        (1, "import", True, False, "stock_movement_names_its_staff"),
+        (-1, "shipped", False, False, "stock_movement_names_its_order"),
+        (1, "import", False, True, "stock_movement_names_its_order"),
+    ],
+)
+async def test_the_ledger_of_stock_takes_only_what_can_be(
+    connection: Connection, units: int, reason: str, staff: bool, order: bool, constraint: str
+) -> None:
+    """Something moved, for a reason there is, and with whoever must be named for it."""
+    staff_id = new_id() if staff else None
+    if staff:
+        await connection.execute(
+            """INSERT INTO staff (id, email, email_folded, name, role, password_hash, created_at)
+               VALUES ($1, 'sam@example.com', 'sam@example.com', 'Sam', 'operator', '', now())""",
+            staff_id,
+        )
+    with pytest.raises(asyncpg.CheckViolationError) as refused:
+        await connection.execute(
+            """INSERT INTO stock_movement (id, sku, units, reason, staff_id, order_id, moved_at)
+               VALUES ($1, 'A', $2, $3, $4, $5, now())""",
+            new_id(), units, reason, staff_id, new_id() if order else None,
+        )  # fmt: skip
+    assert refused.value.constraint_name == constraint
+
+
+async def test_a_reason_is_the_same_in_the_table_and_in_the_code(connection: Connection) -> None:
+    """Neither knows one that the other does not."""
+    check = await connection.fetchval(
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'stock_movement_reason_known'"
+    )
+    assert sorted(re.findall(r"'(\w+)'", check)) == sorted(Reason)
 
 
 async def test_a_session_has_one_living_order_and_an_order_one_living_attempt(connection: Connection) -> None:

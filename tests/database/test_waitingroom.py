@@ -34,6 +34,7 @@ from evertill.waitingroom.checking import check_agent, take_ticket
 from evertill.waitingroom.model import place_of
 from evertill.waitingroom.rooms import stand
 from tests.buying import buy
+from tests.conftest import put_on_hand
 
 EASE = Pressure(load=0.1, refused=0)
 STAFF = new_id()
@@ -235,7 +236,7 @@ async def test_when_it_is_sold_out_everybody_who_waits_is_told_at_once(shop: Sho
     assert standing_of(shop, room_id, 2).reach == "no"
     assert shop.rooms.behind(Guards.CHECKOUT, {"LAST"}) is None  # whoever asks is told that it is sold out
     assert b'"left":0' in shop.rooms.board
-    await connection.execute("UPDATE stock SET on_hand = on_hand + 1 WHERE sku = 'LAST'")
+    await put_on_hand(connection, "LAST", 4)
     await shop.rooms.refresh()
     assert standing_of(shop, room_id, 2).reach == "unlikely"
     assert shop.rooms.behind(Guards.CHECKOUT, {"LAST"}) is not None

@@ -341,7 +341,13 @@ MEANT_WELL = {
     "/ops/orders/{order_id:uuid}/refunds": {"refund": str(new_id()), "amount": "1.00", "reason": "a gesture"},
     "/ops/products/{handle:str}/status": {"status": "active", "status-reason": "because"},
     "/ops/products/{handle:str}/prices": {"sku": "MUG", "seen": "1250", "price": "12.50", "reason": "because"},
-    "/ops/stock": {"sku": "MUG", "change": "1", "reason": "they came", "form": str(new_id())},
+    "/ops/stock": {
+        "sku": "MUG",
+        "change": "1",
+        "reason": "received",
+        "note": "they came",
+        "form": str(new_id()),
+    },
     "/ops/rooms": {
         "title": "A rush",
         "guards": "checkout",

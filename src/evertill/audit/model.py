@@ -44,6 +44,15 @@ class Kind(enum.StrEnum):
         "oversold",
         "More units are promised than are on hand, so one is in two places: find units, or cancel and apologise.",
     )
+    UNITS_ON_HAND = (
+        "units_on_hand",
+        "On hand is not the sum of its stock movements: count the units, then set on hand to that sum or write the "
+        "movement that is missing.",
+    )
+    UNITS_SHIPPED = (
+        "units_shipped",
+        "Stock movements say that more or fewer units were shipped than shipped orders have: compare order by order.",
+    )
     ORDER_WITHOUT_LINES = ("order_without_lines", "An order of nothing: find its lines in a backup, or cancel it.")
     LINE_WITHOUT_ORDER = ("line_without_order", "Lines of an order that is not there: find the order in a backup.")
     SUMS_DIFFER = (
@@ -154,6 +163,12 @@ CHECKS = (
         "On hand is free, claimed and sold; what is claimed or sold is in one order",
         ("stock", "orders", "order_line"),
         (Kind.UNITS_CLAIMED, Kind.UNITS_SOLD, Kind.OVERSOLD),
+    ),
+    Check(
+        "movements",
+        "On hand is what came and went; what was shipped is in one order",
+        ("stock", "stock_movement", "orders", "order_line"),
+        (Kind.UNITS_ON_HAND, Kind.UNITS_SHIPPED),
     ),
     Check(
         "lines",

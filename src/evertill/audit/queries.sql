@@ -14,6 +14,7 @@ SELECT set_config('work_mem', '128MB', true), set_config('max_parallel_workers_p
 -- count_rows --
 -- How many rows there are to look at.
 SELECT 'stock' AS "table", count(*) AS rows FROM stock
+UNION ALL SELECT 'stock_movement', count(*) FROM stock_movement
 UNION ALL SELECT 'orders', count(*) FROM orders
 UNION ALL SELECT 'order_line', count(*) FROM order_line
 UNION ALL SELECT 'payment_attempt', count(*) FROM payment_attempt
@@ -73,6 +74,67 @@ SELECT key, 'order_line, summed',
                JOIN orders ON orders.id = order_line.order_id AND orders.state IN ('pending', 'held', 'confirmed')
             ) AS spoken ON spoken.sku = key
  GROUP BY key;
+
+-- find_movements --
+-- On hand is the sum of a SKU's movements, and what they say was shipped are the lines of shipped orders.
+WITH moved AS (
+    SELECT sku, sum(units) AS units, -coalesce(sum(units) FILTER (WHERE reason = 'shipped'), 0) AS shipped
+      FROM stock_movement
+     GROUP BY sku
+), shipped AS (
+    SELECT order_line.sku, sum(quantity) AS units
+      FROM orders JOIN order_line ON order_line.order_id = orders.id
+     WHERE state = 'shipped'
+     GROUP BY order_line.sku
+), wrong AS (
+    SELECT kind.name AS kind, coalesce(stock.sku, moved.sku, shipped.sku) AS key
+      FROM stock
+      FULL JOIN moved ON moved.sku = stock.sku
+      FULL JOIN shipped ON shipped.sku = coalesce(stock.sku, moved.sku)
+     CROSS JOIN LATERAL (VALUES
+               ('units_on_hand', coalesce(stock.on_hand, 0) <> coalesce(moved.units, 0)),
+               ('units_shipped', coalesce(moved.shipped, 0) <> coalesce(shipped.units, 0))
+           ) AS kind (name, holds)
+     WHERE kind.holds
+), placed AS (
+    SELECT kind, key, count(*) OVER (PARTITION BY kind) AS of_kind,
+           row_number() OVER (PARTITION BY kind ORDER BY key) AS place
+      FROM wrong
+)
+  SELECT kind, 'sku' AS about, key, of_kind FROM placed WHERE place <= $1 ORDER BY kind, place;
+
+-- prove_movements --
+-- On hand, the sums, and the last three movements: whatever went past the ledger happened between or after them.
+SELECT key, 'stock' AS "table",
+       CASE WHEN stock.sku IS NOT NULL THEN json_build_object('sku', stock.sku, 'on_hand', on_hand) END AS facts
+  FROM unnest($1::text[]) AS key
+  LEFT JOIN stock ON stock.sku = key
+UNION ALL
+SELECT key, 'stock_movement, summed',
+       json_build_object(
+           'movements', count(movement.id), 'units', coalesce(sum(units), 0),
+           'shipped', -coalesce(sum(units) FILTER (WHERE reason = 'shipped'), 0)
+       )
+  FROM unnest($1::text[]) AS key
+  LEFT JOIN stock_movement AS movement ON movement.sku = key
+ GROUP BY key
+UNION ALL
+SELECT key, 'order_line, summed',
+       json_build_object('of_shipped_orders', count(DISTINCT shipped.id), 'units', coalesce(sum(quantity), 0))
+  FROM unnest($1::text[]) AS key
+  LEFT JOIN (SELECT orders.id, order_line.sku, order_line.quantity
+               FROM order_line
+               JOIN orders ON orders.id = order_line.order_id AND orders.state = 'shipped'
+            ) AS shipped ON shipped.sku = key
+ GROUP BY key
+UNION ALL
+SELECT key, 'stock_movement',
+       json_build_object(
+           'id', last.id, 'units', last.units, 'reason', last.reason, 'moved_at', last.moved_at,
+           'staff_id', last.staff_id, 'order_id', last.order_id
+       )
+  FROM unnest($1::text[]) AS key
+ CROSS JOIN LATERAL (SELECT * FROM stock_movement WHERE sku = key ORDER BY id DESC LIMIT 3) AS last;
 
 -- find_lines --
 -- An order has lines and is their sum; a line has its order.

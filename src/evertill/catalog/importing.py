@@ -23,7 +23,7 @@ import msgspec
 
 from evertill.catalog.incoming import ParsedProduct, ParsedVariant, RowProblem, slug_of
 from evertill.catalog.shopify import TOO_LONG_LINE, read_products
-from evertill.ids import new_id
+from evertill.ids import id_at, new_id
 from evertill.refusals import Malformed
 from evertill.storage import Connection, Pool, Statements
 
@@ -88,6 +88,7 @@ async def import_products(
         return await write_products(
             connection,
             read_products(_text_lines(file), currency=currency),
+            source=path.name,
             currency=currency,
             now=now,
             on_problem=on_problem,
@@ -99,19 +100,26 @@ async def write_products(
     connection: Connection | Pool,
     incoming: Iterable[ParsedProduct | RowProblem],
     *,
+    source: str,
     currency: str,
     now: datetime,
     on_problem: Callable[[RowProblem], None],
     on_group: Callable[[], None] = lambda: None,
 ) -> ImportReport:
-    """Write products from any source in groups, each group in a transaction of its own."""
+    """
+    Write products from any source in groups, each group in a transaction of its own.
+
+    Args:
+        source: What it is called, such as the file's name: the note of every stock movement it makes.
+    """
     report = ImportReport()
+    note = source.encode("utf-8", "replace").decode()  # a file may be named in bytes that are no text
     async with AsyncExitStack() as stack:
         if isinstance(connection, Pool):
             connection = await stack.enter_async_context(connection.acquire())
         await connection.execute(sql["make_staging"])
         for products, problems in _groups(incoming):
-            written, refused = await _write_group(connection, products, currency=currency, now=now)
+            written, refused = await _write_group(connection, products, note=note, currency=currency, now=now)
             for problem in sorted([*problems, *refused], key=lambda problem: problem.line):
                 on_problem(problem)
             report = report.plus(written).plus(ImportReport(problems=len(problems) + len(refused)))
@@ -218,7 +226,7 @@ def _groups(
 
 
 async def _write_group(
-    connection: Connection, products: Sequence[ParsedProduct], *, currency: str, now: datetime
+    connection: Connection, products: Sequence[ParsedProduct], *, note: str, currency: str, now: datetime
 ) -> tuple[ImportReport, list[RowProblem]]:
     """One group in one transaction; tried again where it met a lock or a conflict that passes."""
     if not products:
@@ -226,7 +234,7 @@ async def _write_group(
     for tries_left in reversed(range(_TRIES_MAX)):
         try:
             async with connection.transaction():
-                return await _write(connection, products, currency, now)
+                return await _write(connection, products, note=note, currency=currency, now=now)
         except _PASSING as error:
             if not tries_left:
                 raise
@@ -236,17 +244,17 @@ async def _write_group(
 
 
 async def _write(
-    connection: Connection, products: Sequence[ParsedProduct], currency: str, now: datetime
+    connection: Connection, products: Sequence[ParsedProduct], *, note: str, currency: str, now: datetime
 ) -> tuple[ImportReport, list[RowProblem]]:
     await connection.execute(sql["one_at_a_time"], _IMPORT_LOCK)
-    await _stage(connection, products)
+    await _stage(connection, products, now)
     problems = await _refuse(connection)
     await connection.execute(sql["write_categories"])
     changed_products = await _lines(connection, "write_products", now)
     changed_variants = await _lines(connection, "write_variants", currency)
-    changed_variants |= await _lines(connection, "write_new_stock")
+    changed_variants |= await _lines(connection, "write_new_stock", note, now)
     await connection.execute(sql["lock_stock"])
-    changed_variants |= await _lines(connection, "change_stock")
+    changed_variants |= await _lines(connection, "change_stock", note, now)
     problems += [_stock_problem(row) for row in await connection.fetch(sql["stock_not_changed"])]
     staged = await connection.fetch(sql["staged_variants"])
     return (
@@ -261,12 +269,12 @@ async def _write(
     )
 
 
-async def _stage(connection: Connection, products: Sequence[ParsedProduct]) -> None:
+async def _stage(connection: Connection, products: Sequence[ParsedProduct], now: datetime) -> None:
     await connection.copy_records_to_table("staged_product", records=[_product_row(product) for product in products])
     await connection.copy_records_to_table(
         "staged_variant",
         records=[
-            _variant_row(product, position, variant)
+            _variant_row(product, position, variant, now)
             for product in products
             for position, variant in enumerate(product.variants, start=1)
         ],
@@ -284,11 +292,11 @@ def _product_row(product: ParsedProduct) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _variant_row(product: ParsedProduct, position: int, variant: ParsedVariant) -> tuple[object, ...]:
+def _variant_row(product: ParsedProduct, position: int, variant: ParsedVariant, now: datetime) -> tuple[object, ...]:
     """In the order of staged_variant's columns."""
     return (
         variant.line, product.line, position, variant.sku, variant.option_values,
-        variant.price_minor, variant.compare_at_minor, variant.quantity, variant.image_url,
+        variant.price_minor, variant.compare_at_minor, variant.quantity, variant.image_url, id_at(now),
     )  # fmt: skip
 
 

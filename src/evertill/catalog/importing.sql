@@ -11,7 +11,7 @@ CREATE TEMP TABLE IF NOT EXISTS staged_product (
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS staged_variant (
     line integer, product_line integer, position integer, sku text COLLATE "C", option_values text[],
-    price_minor bigint, compare_at_minor bigint, quantity integer, image_url text
+    price_minor bigint, compare_at_minor bigint, quantity integer, image_url text, movement_id uuid
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS named_handle (handle text PRIMARY KEY, line integer);
 CREATE TEMP TABLE IF NOT EXISTS named_sku (sku text COLLATE "C" PRIMARY KEY, line integer);
@@ -126,14 +126,18 @@ WITH written AS (
 SELECT line FROM staged_variant JOIN written USING (sku)
 
 -- write_new_stock --
--- Stock of SKUs that had none. Gives their lines.
+-- Stock of SKUs that had none, and that it came. $1 the import's name, $2 now. Gives their lines.
 WITH written AS (
     INSERT INTO stock (sku, on_hand, imported)
     SELECT sku, coalesce(quantity, 0), quantity FROM staged_variant
      WHERE NOT EXISTS (SELECT FROM stock WHERE stock.sku = staged_variant.sku)
      ORDER BY sku
     ON CONFLICT DO NOTHING
-    RETURNING sku
+    RETURNING sku, on_hand
+), moved AS (
+    INSERT INTO stock_movement (id, sku, units, reason, note, moved_at)
+    SELECT movement_id, sku, on_hand, 'import', $1, $2 FROM written JOIN staged_variant USING (sku) WHERE on_hand <> 0
+     ORDER BY sku
 )
 SELECT line FROM staged_variant JOIN written USING (sku)
 
@@ -148,19 +152,25 @@ ORDER BY stock.sku
 
 -- change_stock --
 -- Units on hand move by what the stated quantity moved since the last import, so that sales in between stay sold;
--- a count stated for the first time is taken as it is. Never below what is already promised. Gives the lines.
+-- a count stated for the first time is taken as it is. Never below what is already promised. How many came or went is
+-- written beside it. $1 the import's name, $2 now. Gives the lines.
 WITH wanted AS (
-    SELECT sku, line, quantity,
+    SELECT sku, line, quantity, movement_id, on_hand AS had,
            CASE WHEN imported IS NULL THEN quantity ELSE on_hand::bigint + quantity - imported END AS on_hand
       FROM staged_variant JOIN stock USING (sku)
      WHERE quantity IS DISTINCT FROM imported AND quantity IS NOT NULL
+), changed AS (
+    UPDATE stock
+       SET on_hand = wanted.on_hand, imported = wanted.quantity
+      FROM wanted
+     WHERE stock.sku = wanted.sku
+       AND wanted.on_hand BETWEEN claimed + sold AND 2147483647
+    RETURNING wanted.line, wanted.sku, wanted.movement_id, wanted.on_hand - wanted.had AS units
+), moved AS (
+    INSERT INTO stock_movement (id, sku, units, reason, note, moved_at)
+    SELECT movement_id, sku, units, 'import', $1, $2 FROM changed WHERE units <> 0 ORDER BY sku
 )
-UPDATE stock
-   SET on_hand = wanted.on_hand, imported = wanted.quantity
-  FROM wanted
- WHERE stock.sku = wanted.sku
-   AND wanted.on_hand BETWEEN claimed + sold AND 2147483647
-RETURNING wanted.line
+SELECT line FROM changed
 
 -- stock_not_changed --
 -- What change_stock would not do, with why.

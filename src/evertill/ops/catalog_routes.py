@@ -14,7 +14,7 @@ from evertill.idempotency import Key, fingerprint_of
 from evertill.ids import new_id
 from evertill.money import to_major
 from evertill.ops.order_routes import read_amount
-from evertill.ops.shelves import PAGE_SIZE, PAGES_MAX, levels, product_file, products
+from evertill.ops.shelves import MOVEMENTS_SHOWN, PAGE_SIZE, PAGES_MAX, levels, movements, product_file, products
 from evertill.ops.showing import SAID_ON_THE_PAGE, console_page, number, text, wrong
 from evertill.refusals import Conflict, Refusal
 from evertill.staff import Role, StaffMember
@@ -111,9 +111,9 @@ async def set_stock(request: ShopRequest) -> Response[str] | Redirect:
     staff = await require(request, Role.OPERATOR)
     form = await read_form(request)
     shop = shop_of(request)
-    sku, change, reason = form.get("sku", ""), form.get("change", ""), form.get("reason", "")
+    sku, change, reason, note = (form.get(name, "") for name in ("sku", "change", "reason", "note"))
     try:
-        content = "\0".join((change, reason)).encode("utf-8", "replace")
+        content = "\0".join((change, reason, note)).encode("utf-8", "replace")
         name = _form_id(form)
         if name is None:
             raise Conflict("form_incomplete", "This form is not complete. Reload the page and try again.")
@@ -122,6 +122,7 @@ async def set_stock(request: ShopRequest) -> Response[str] | Redirect:
             sku=sku,
             change=_whole_number(change),
             reason=reason,
+            note=note,
             key=Key(f"staff:{staff.id}", name.hex, fingerprint_of("change_stock", sku, content)),
             staff_id=staff.id,
             now=shop.clock(),
@@ -141,6 +142,9 @@ async def _product(
     about: str = "",
 ) -> Response[str]:
     product = await product_file(shop_of(request).console, handle=handle)
+    before = _id(text(request, "before"))
+    moved = await movements(shop_of(request).console, skus=[each.level.sku for each in product.variants], before=before)
+    address = f"/ops/products/{quote(handle, safe='')}"
     chosen = (sent or {}).get("sku") or text(request, "sku")
     variant = next((each for each in product.variants if each.level.sku == chosen), None)
     if variant is None and product.variants:
@@ -155,6 +159,9 @@ async def _product(
         product=product,
         statuses=list(ProductStatus),
         variant=variant,
+        movements=moved,
+        newest=f"{address}#movements" if before else None,
+        older=f"{address}?before={moved[-1].id}#movements" if len(moved) == MOVEMENTS_SHOWN else None,
         price_major=to_major(variant.price_minor, variant.currency) if variant else None,
         may_change=staff.may(Role.OPERATOR),
     )
@@ -211,8 +218,12 @@ def _whole_number(typed: str) -> int:
 
 
 def _form_id(form: Mapping[str, str]) -> UUID | None:
+    return _id(form.get("form", ""))
+
+
+def _id(word: str) -> UUID | None:
     try:
-        return UUID(form.get("form", ""))
+        return UUID(word)
     except ValueError:
         return None
 

@@ -120,6 +120,26 @@ SELECT id, handle, title, vendor, category, status, option_names, created_at, up
 ORDER BY variant.position, variant.sku
    LIMIT 500;
 
+-- movements --
+-- What came and went of these SKUs, newest first. $2 the last movement of the page before, or null.
+WITH page AS (
+    SELECT movement.*
+      FROM unnest($1::text[]) AS asked (sku)
+     CROSS JOIN LATERAL (
+           SELECT * FROM stock_movement
+            WHERE stock_movement.sku = asked.sku AND id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+            ORDER BY id DESC LIMIT $3
+           ) AS movement
+     ORDER BY movement.id DESC
+     LIMIT $3
+)
+  SELECT page.id, page.sku, page.units, page.reason, page.note, page.moved_at, staff.name, page.order_id,
+         orders.number AS order_number
+    FROM page
+    LEFT JOIN staff ON staff.id = page.staff_id
+    LEFT JOIN orders ON orders.id = page.order_id
+ORDER BY page.id DESC;
+
 -- levels_of --
 -- Free units of these SKUs.
 SELECT stock.sku, stock.on_hand - stock.claimed - stock.sold AS free, product.title, variant.option_values

@@ -1,5 +1,6 @@
 """Products and stock, as staff look at them: whatever their status, with every unit accounted for."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -9,12 +10,14 @@ from evertill.catalog.model import FEW_LEFT_MAX, option_label
 from evertill.ops.history import Entry, history_of
 from evertill.refusals import NotFound
 from evertill.stock.changing import Level
+from evertill.stock.movements import Reason
 from evertill.storage import Pool, Statements
 
 sql = Statements.of(__package__)
 
 PAGE_SIZE = 50
 PAGES_MAX = 200
+MOVEMENTS_SHOWN = 20
 _WORDS_MAX = 200
 
 
@@ -56,6 +59,20 @@ class ProductFile(msgspec.Struct, frozen=True):
     updated_at: datetime
     variants: tuple[VariantRow, ...]
     history: tuple[Entry, ...]
+
+
+class MovementRow(msgspec.Struct, frozen=True):
+    """Units that came or went."""
+
+    id: UUID
+    sku: str
+    units: int
+    reason: Reason
+    note: str
+    moved_at: datetime
+    name: str | None  # of whoever's doing it was; none where it was an import or a parcel
+    order_id: UUID | None
+    order_number: str | None
 
 
 class LevelRow(msgspec.Struct, frozen=True):
@@ -114,6 +131,17 @@ async def product_file(pool: Pool, *, handle: str) -> ProductFile:
         variants=tuple(variants),
         history=await history_of(pool, subjects=subjects),
     )
+
+
+async def movements(pool: Pool, *, skus: Sequence[str], before: UUID | None = None) -> tuple[MovementRow, ...]:
+    """
+    What came and went of these SKUs, newest first, twenty at the most.
+
+    Args:
+        before: The last movement of the page before.
+    """
+    rows = await pool.fetch(sql["movements"], skus, before, MOVEMENTS_SHOWN)
+    return tuple(MovementRow(**{**dict(row), "reason": Reason(row["reason"])}) for row in rows)
 
 
 async def levels(pool: Pool, *, words: str, low: bool, after: tuple[int, str] | None = None) -> tuple[LevelRow, ...]:

@@ -25,6 +25,7 @@ from evertill.payments.calls import look_up_within, side_by_side, within
 from evertill.payments.model import AttemptState, Done, Ending, Failed, Provider, Seen, Unknown
 from evertill.resilience import PAYMENT
 from evertill.staff import record_action
+from evertill.stock import Reason, write_movements
 from evertill.storage import Connection, Pool, Statements
 
 sql = Statements.of(__package__)
@@ -104,7 +105,8 @@ async def finish_shipping(pool: Pool, *, provider: Provider, order_id: UUID, att
         elif await connection.fetchval(payment_sql["captured"], attempt_id, now) is not None:
             shipped = await connection.fetchval(sql["ship"], order_id, now)
             assert shipped is not None, f"order {order_id} was {order['state']} while its money was being taken"
-            await connection.execute(sql["ship_units"], order_id)
+            left = {row["sku"]: -row["quantity"] for row in await connection.fetch(sql["ship_units"], order_id)}
+            await write_movements(connection, left, reason=Reason.SHIPPED, order_id=order_id, now=now)
             await _tell(connection, "order_shipped", order, {"order_id": str(order_id)}, now)
     return ending
 

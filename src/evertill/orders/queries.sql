@@ -57,7 +57,8 @@ SELECT id, number, email, state, currency, total_minor, refunded_minor FROM orde
 UPDATE orders SET state = 'shipped', shipped_at = $2 WHERE id = $1 AND state = 'confirmed' RETURNING id;
 
 -- ship_units --
--- Shipped units leave the house: off on_hand and sold alike, so that free stays as it is. In SKU order.
+-- Shipped units leave the house: off on_hand and sold alike, so that free stays as it is. In SKU order. Gives the units
+-- of each SKU: their movements are written beside them.
 WITH locked AS (
     SELECT stock.sku FROM stock WHERE stock.sku IN (SELECT sku FROM order_line WHERE order_id = $1)
      ORDER BY stock.sku FOR NO KEY UPDATE
@@ -67,7 +68,8 @@ WITH locked AS (
 UPDATE stock
    SET on_hand = stock.on_hand - units.quantity, sold = stock.sold - units.quantity
   FROM units JOIN locked ON locked.sku = units.sku
- WHERE stock.sku = units.sku;
+ WHERE stock.sku = units.sku
+RETURNING stock.sku, units.quantity;
 
 -- cancel --
 -- Called off. No row: it was not confirmed.

@@ -1,5 +1,6 @@
-"""Units: who gets what when many want the same, and the statements that move them."""
+"""Units: who gets what when many want the same, the statements that move them, and the ledger of what is on hand."""
 
 from evertill.stock.model import Moves, Shortage, allot
+from evertill.stock.movements import Reason, write_movements
 
-__all__ = ["Moves", "Shortage", "allot"]
+__all__ = ["Moves", "Reason", "Shortage", "allot", "write_movements"]

@@ -9,13 +9,14 @@ import msgspec
 from evertill.idempotency import Key, recall, remember
 from evertill.refusals import Conflict, FieldProblem, Invalid, Refusal
 from evertill.staff import record_action
+from evertill.stock.movements import MORE_ONLY, STAFF_REASONS, Reason, write_movements
 from evertill.storage import Pool, Statements
 
 sql = Statements.of(__package__)
 
 CHANGE_MAX = 1_000_000
 ON_HAND_MAX = 1_000_000_000  # the column ends at 2,147,483,647
-_REASON_CHARACTERS = range(3, 301)
+_NOTE_CHARACTERS = range(3, 301)
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -32,13 +33,17 @@ class Level(msgspec.Struct, frozen=True):
 
 
 async def change_on_hand(
-    pool: Pool, *, sku: str, change: int, reason: str, key: Key, staff_id: UUID, now: datetime
+    pool: Pool, *, sku: str, change: int, reason: str, note: str, key: Key, staff_id: UUID, now: datetime
 ) -> Level:
     """
     Add units that came, or take units off that are gone. Never below what is claimed and sold.
 
     Args:
-        change: Units, -1,000,000 to 1,000,000, not 0.
+        change: Units, -1,000,000 to 1,000,000, not 0; more where they came, fewer where they are written off.
+
+        reason: One of STAFF_REASONS.
+
+        note: Why, in 3 to 300 characters.
 
         key: Names this very change: pressing twice changes once.
 
@@ -46,10 +51,10 @@ async def change_on_hand(
         How the SKU stands after it.
 
     Raises:
-        Invalid: The change or reason cannot be, or the SKU is unknown.
+        Invalid: The change, reason or note cannot be, or the SKU is unknown.
         Conflict: More is claimed or sold than would be left; nothing was changed. Or the key was used otherwise.
     """
-    _check(change, reason)
+    why = _check(change, reason, note)
     try:
         async with pool.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(sql["lock_level"], sku)
@@ -64,14 +69,15 @@ async def change_on_hand(
             row = await connection.fetchrow(sql["change_on_hand"], sku, change)
             assert row is not None  # it is locked
             after = Level(sku, row["on_hand"], row["claimed"], row["sold"])
+            await write_movements(connection, {sku: change}, reason=why, note=note, staff_id=staff_id, now=now)
             await remember(connection, key=key, answer=msgspec.json.encode(after).decode(), now=now)
             await record_action(
                 connection,
                 staff_id=staff_id,
                 verb="change_stock",
                 subject=f"sku:{sku}",
-                reason=reason,
-                facts={"change": change, "before": before.on_hand, "after": after.on_hand},
+                reason=note,
+                facts={"change": change, "why": why, "before": before.on_hand, "after": after.on_hand},
                 now=now,
             )
             return after
@@ -93,11 +99,18 @@ def _too_few(before: Level, change: int) -> Refusal:
     )
 
 
-def _check(change: int, reason: str) -> None:
+def _check(change: int, reason: str, note: str) -> Reason:
     if change == 0 or abs(change) > CHANGE_MAX:
         raise _wrong("change", f"A whole number from -{CHANGE_MAX:,} to {CHANGE_MAX:,}, not 0.")
-    if len(reason) not in _REASON_CHARACTERS:
-        raise _wrong("reason", "Say why, in 3 to 300 characters.")
+    if reason not in STAFF_REASONS:
+        raise _wrong("reason", "Please choose one of the four reasons.")
+    if reason in MORE_ONLY and change < 0:
+        raise _wrong("change", "Units that came are a number above 0. Are they gone? Then choose another reason.")
+    if reason == Reason.WRITTEN_OFF and change > 0:
+        raise _wrong("change", f"Units that are written off are gone: a number below 0, such as -{change:,}.")
+    if len(note) not in _NOTE_CHARACTERS:
+        raise _wrong("note", "Say more, in 3 to 300 characters.")
+    return Reason(reason)
 
 
 def _unknown(sku: str) -> Invalid:

@@ -28,3 +28,9 @@ SELECT sku, on_hand, claimed, sold FROM stock WHERE sku = $1 FOR NO KEY UPDATE;
 -- An operator's count. The table refuses to fall below what is claimed and sold.
 UPDATE stock SET on_hand = on_hand + $2 WHERE sku = $1
 RETURNING on_hand, claimed, sold;
+
+-- write_movements --
+-- Why on_hand changed, in the transaction that changes it. $1 ids, $2 SKUs, $3 units of each; the rest is of them all.
+INSERT INTO stock_movement (id, sku, units, reason, note, staff_id, order_id, moved_at)
+SELECT id, sku, units, $4, $5, $6, $7, $8
+  FROM unnest($1::uuid[], $2::text[], $3::integer[]) AS moved (id, sku, units);

@@ -167,6 +167,31 @@ CREATE TABLE staff_action (
 );
 CREATE INDEX staff_action_of ON staff_action (subject, id);
 
+-- ---------------------------------------------------------------- stock movements
+
+-- Every change of stock.on_hand, written with it: on hand is the sum of its movements. Rows are only ever added. A
+-- purchase moves claimed and sold and writes none. No foreign key to stock: it would be a trigger on the purchase's path.
+CREATE TABLE stock_movement (
+    id         uuid        NOT NULL,                       -- in order of time
+    sku        text        COLLATE "C" NOT NULL,
+    units      integer     NOT NULL,                       -- more on hand, or fewer
+    reason     text        NOT NULL,                       -- stock/movements.py: Reason
+    note       text        NOT NULL DEFAULT '',            -- why, in staff's words; which file was imported
+    staff_id   uuid        REFERENCES staff (id),          -- null: an import, a parcel, the opening
+    order_id   uuid,                                       -- whose parcel they left with
+    moved_at   timestamptz NOT NULL,
+    PRIMARY KEY (sku, id),
+    CONSTRAINT stock_movement_moves_something CHECK (units <> 0),
+    CONSTRAINT stock_movement_reason_known
+        CHECK (reason IN ('opening_balance', 'import', 'count', 'received', 'returned', 'written_off', 'shipped')),
+    CONSTRAINT stock_movement_reason_fits_units
+        CHECK (CASE WHEN reason IN ('opening_balance', 'received', 'returned') THEN units > 0
+                    WHEN reason IN ('written_off', 'shipped')                  THEN units < 0 ELSE true END),
+    CONSTRAINT stock_movement_names_its_staff
+        CHECK ((reason IN ('count', 'received', 'returned', 'written_off')) = (staff_id IS NOT NULL)),
+    CONSTRAINT stock_movement_names_its_order CHECK ((reason = 'shipped') = (order_id IS NOT NULL))
+);
+
 -- ---------------------------------------------------------------- cart
 
 -- What one wants. It belongs to a browser until its customer signs in.

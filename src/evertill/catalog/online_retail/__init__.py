@@ -86,6 +86,7 @@ async def load_demo_catalog(
     imported = await write_products(
         connection,
         counted(),
+        source="the demo's catalogue",
         currency=CURRENCY,
         now=now,
         on_problem=on_problem,
