@@ -172,9 +172,22 @@ async def test_the_last_admin_stays_admin(pool: Pool) -> None:
         assert refused.value.code == "last_admin"
         with pytest.raises(Conflict):
             await staff.disable(connection, staff_id=admin.id, by=admin.id, now=NOW)
-        await hire(pool, "linus", Role.ADMIN, by=admin.id)
-        await staff.disable(connection, staff_id=admin.id, by=admin.id, now=NOW)
+        other = await hire(pool, "linus", Role.ADMIN, by=admin.id)
+        await staff.disable(connection, staff_id=admin.id, by=other.id, now=NOW)
     assert [member.name for member in await staff.everybody(pool) if member.disabled_at is None] == ["Linus"]
+
+
+async def test_nobody_shuts_themselves_out(pool: Pool) -> None:
+    """Not even where another admin is left; the other one may do it."""
+    first, second = await hire(pool, "grace"), await hire(pool, "linus")
+    signed_in = await enter(pool)
+    async with pool.acquire() as connection:
+        with pytest.raises(Conflict) as refused:
+            await staff.disable(connection, staff_id=first.id, by=first.id, now=NOW)
+        assert (refused.value.code, "Another admin" in refused.value.sentence) == ("yourself", True)
+        assert await who(pool, signed_in.token) == first
+        await staff.disable(connection, staff_id=first.id, by=second.id, now=NOW)
+    assert await who(pool, signed_in.token) is None
 
 
 async def test_six_admins_who_disable_one_another_leave_one(pool: Pool) -> None:
@@ -195,6 +208,21 @@ async def test_six_admins_who_disable_one_another_leave_one(pool: Pool) -> None:
     left = [member for member in await staff.everybody(pool) if member.may(Role.ADMIN)]
     assert len(left) == 6 - answers.count("done")
     assert len(left) >= 1
+
+
+async def test_two_admins_who_disable_each_other_leave_one(pool: Pool) -> None:
+    """Again and again, both at once: one is out, the other is told and stays."""
+    first, second = await hire(pool, "grace"), await hire(pool, "linus")
+
+    async def oust(by: StaffMember, whom: StaffMember) -> None:
+        async with pool.acquire() as connection:
+            await staff.disable(connection, staff_id=whom.id, by=by.id, now=NOW)
+
+    for _ in range(10):
+        await pool.execute("UPDATE staff SET disabled_at = NULL")
+        answers = await asyncio.gather(oust(first, second), oust(second, first), return_exceptions=True)
+        assert Counter(type(answer) for answer in answers) == {type(None): 1, NotAllowed: 1}
+        assert len([member for member in await staff.everybody(pool) if member.may(Role.ADMIN)]) == 1
 
 
 async def test_two_admins_who_demote_each_other_leave_one(pool: Pool) -> None:

@@ -173,10 +173,11 @@ async def test_the_last_admin_is_kept_with_a_reason_on_the_page(browser: httpx.A
     """409 and a sentence; nothing is changed."""
     grace = await hire(shop, "grace", Role.ADMIN)
     await enter(browser, "grace")
-    for path in ("/ops/staff/role", "/ops/staff/disable"):
-        answer = await send(browser, path, {"staff": grace.id.hex, "role": "viewer"})
+    for path, reason in (("role", "last admin"), ("disable", "shut yourself out")):
+        answer = await send(browser, f"/ops/staff/{path}", {"staff": grace.id.hex, "role": "viewer"})
         assert answer.status_code == 409
-        assert "last admin" in answer.text
+        assert reason in answer.text
+    assert "/ops/staff/disable" not in (await browser.get("/ops/staff")).text  # not offered for oneself
     assert (await browser.get("/ops/staff")).status_code == 200
 
 

@@ -88,8 +88,10 @@ async def disable(connection: Connection, *, staff_id: UUID, by: UUID, now: date
     Raises:
         NotAllowed: Who does it is no admin any more.
         NotFound: There is no such member.
-        Conflict: It is the last admin.
+        Conflict: It is whoever does it, or the last admin.
     """
+    if staff_id == by:
+        raise Conflict("yourself", "You cannot shut yourself out. Another admin can do it for you.")
     async with connection.transaction():
         await _lock_admins(connection, by)
         if (await _member(connection, staff_id)).disabled_at is not None:
