@@ -219,10 +219,11 @@ async def open_shop(
         answer_within=PAYMENT.deadline + timedelta(seconds=10),
     )
     sessions = Sessions(till_pool, house=house, life=settings.session_life)
+    tickets = Tickets(desk)
     heart = Heart(
         pulse,
         gate=gate,
-        groups=(till.groups, sessions.groups),
+        groups=(till.groups, sessions.groups, tickets.groups),
         takings=till.takings,
         pools=(browse, desk, till_pool, console, outside),
         auditor=auditor,
@@ -242,7 +243,7 @@ async def open_shop(
         checkout=Checkout(till=till, provider=provider, pool=till_pool, clock=clock),
         provider=provider,
         rooms=Rooms(desk, signer, clock=clock),
-        tickets=Tickets(desk),
+        tickets=tickets,
         gate=gate,
         auditor=auditor,
         heart=heart,

@@ -590,6 +590,7 @@ async def test_the_live_page_shows_what_was_bought(console: httpx.AsyncClient, s
     assert re.search(r"MUG \d+ h 995 5 Mug", said)
     assert "checkout.till._write till" in re.sub(r"\. ", ".", said)
     assert re.search(rf"{os.getpid()} \d+ s \d+ s ago 0 of {shop.gate.limit.value}", said)
+    assert re.search(r"Group size asks a group till \d+(\.\d)? sessions \d+(\.\d)? tickets – ", said)
     assert '<noscript><meta http-equiv="refresh"' in page.text
     await bought(shop, ("LAST", 1))
     await shop.heart.run_once()

@@ -8,13 +8,15 @@ import pytest
 
 from evertill.checkout.model import Completion
 from evertill.clock import utc_now
+from evertill.ids import new_id
 from evertill.pulse import Heart, Seen
 from evertill.pulse.heart import DEPARTED, SPAN_SECONDS, sql
-from evertill.pulse.model import FORGOTTEN, FRESH
-from evertill.refusals import Unavailable
+from evertill.pulse.model import FORGOTTEN, FRESH, GROUPS, figure
+from evertill.refusals import NotFound, Unavailable
 from evertill.resilience import Gate, Priority
 from evertill.shop import Shop
 from evertill.storage import Connection
+from evertill.waitingroom import Taking
 from tests.buying import buy, open_session, placing
 from tests.hearts import heart_of
 
@@ -72,6 +74,20 @@ async def test_a_purchase_is_counted_where_it_happens(shop: Shop) -> None:
     assert seen.moved == {"LAST": 2, "MUG": 2, "TEA": 1}
     assert seen.counters["groups|till"] == 7
     assert seen.counters["connection_holds|till|checkout.till._write"] == 7
+
+
+async def test_the_groups_of_every_desk_are_counted(shop: Shop) -> None:
+    """The till's, the sessions' and those in which tickets are given: what the live page draws is what there is."""
+    await open_session(shop, ("MUG", 1))
+    nowhere = [Taking(new_id(), bytes([number]) * 32, None, utc_now()) for number in range(3)]
+    answers = await asyncio.gather(*(shop.tickets.take(ask) for ask in nowhere), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [NotFound] * 3
+    seen = await shop.heart.look()
+    assert seen.counters["group_asks|sessions"] == 1
+    assert (seen.counters["groups|tickets"], seen.counters["group_asks|tickets"]) == (1, 3)
+    assert {name for name in seen.gauges if name.startswith("group_waiting")} == {
+        figure("group_waiting", name) for name in GROUPS
+    }
 
 
 async def test_counters_survive_the_worker_that_counted(shop: Shop, connection: Connection) -> None:

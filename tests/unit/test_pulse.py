@@ -91,16 +91,20 @@ def test_rates_are_what_was_counted_over_the_time_it_took() -> None:
     """Two seconds apart: ten orders are five a second; sixty asks in three groups are twenty a group."""
     before = seen({"orders|taken": 100, "groups|till": 7, "group_asks|till": 40, "refused|bot": 1})
     after = seen(
-        {"orders|taken": 110, "orders|confirmed": 8, "groups|till": 10, "group_asks|till": 100, "refused|bot": 2},
+        {
+            "orders|taken": 110, "orders|confirmed": 8, "groups|till": 10, "group_asks|till": 100,
+            "groups|tickets": 2, "group_asks|tickets": 5, "refused|bot": 2,
+        },
         {"limit": 64, "under_way": 3, "lane_running|pay": 2, "lane_waiting|browse": 4},
         at=NOON + 2 * SECOND,
-    )
+    )  # fmt: skip
     lately = second_between(before, after)
-    assert (lately.taken, lately.confirmed, lately.declined, lately.group_size) == (5.0, 4.0, 0.0, 20.0)
+    assert (lately.taken, lately.confirmed, lately.declined) == (5.0, 4.0, 0.0)
+    assert lately.group_size == {"till": 20.0, "tickets": 2.5}
     assert (lately.limit, lately.under_way) == (64, 3)
     assert (lately.lanes["pay"].running, lately.lanes["browse"].waiting, lately.lanes["bot"].refused) == (2, 4, 0.5)
     assert (lately.took, lately.paying) == ({}, None)
-    assert second_between(after, after).group_size is None
+    assert second_between(after, after).group_size == {}
 
 
 def test_pages_and_programs_that_pay_are_told_apart_and_together() -> None:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from evertill.checkout.sessions import title_of
 from evertill.ops.lines import Lines, draw
 from evertill.pulse import Seen
-from evertill.pulse.model import LANES, Holder, Second, Took, seconds_left
+from evertill.pulse.model import GROUPS, LANES, Holder, Second, Took, seconds_left
 from evertill.shop import Shop
 from evertill.storage import Pool, Statements
 from evertill.web.rendering import environment
@@ -118,7 +118,7 @@ def _charts(seconds: Sequence[Second], now: datetime) -> tuple[Lines, ...]:
     refused: dict[str, _Of] = {lane: _refused(lane) for lane in LANES}
     return (
         lines("purchases", "Purchases", "orders a second", rate, endings),
-        lines("groups", "Group size at the till", "asks a group", rate, {"asks": attrgetter("group_size")}),
+        lines("groups", "Group size", "asks a group", rate, {name: _group_size(name) for name in GROUPS}),
         lines("paying", "Paying, our own time", "milliseconds", _ms, _shares(lambda second: second.paying)),
         lines("opening", "Opening a checkout by API", "milliseconds", _ms,
               _shares(lambda second: second.took.get("open"))),
@@ -127,6 +127,10 @@ def _charts(seconds: Sequence[Second], now: datetime) -> tuple[Lines, ...]:
         }),
         lines("refused", "Told to come again", "requests a second", rate, refused),
     )  # fmt: skip
+
+
+def _group_size(groups: str) -> _Of:
+    return lambda second: second.group_size.get(groups)
 
 
 def _refused(lane: str) -> _Of:

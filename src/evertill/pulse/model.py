@@ -25,6 +25,7 @@ FORGOTTEN = timedelta(minutes=1)  # a worker that was silent for so long is gone
 LANES = ("pay", "checkout", "line", "console", "cart", "browse", "bot")  # the most important first
 KINDS = ("open", "pay", "page pay")
 PAYING = ("pay", "page pay")
+GROUPS = ("till", "sessions", "tickets")
 
 
 def figure(name: str, *labels: str) -> str:
@@ -171,7 +172,7 @@ class Second(msgspec.Struct, frozen=True):
     declined: float
     held: float
     not_taken: float
-    group_size: float | None  # None where nothing was asked
+    group_size: Mapping[str, float]  # asks a group, by the groups' name, where there was any
     took: Mapping[str, Took]  # by kind, where there was any
     paying: Took | None  # pages and programs together
     limit: int
@@ -187,7 +188,6 @@ def second_between(before: Seen, after: Seen) -> Second:
     def rate(name: str, *labels: str) -> float:
         return grown.get(figure(name, *labels), 0) / seconds
 
-    groups = grown.get("groups|till", 0)
     took = {kind: found for kind in KINDS if (found := took_of(counts_of(grown, kind))) is not None}
     lanes = {
         lane: LaneLately(
@@ -205,7 +205,11 @@ def second_between(before: Seen, after: Seen) -> Second:
         declined=rate("orders", "declined"),
         held=rate("orders", "held"),
         not_taken=rate("orders", "not taken"),
-        group_size=grown.get("group_asks|till", 0) / groups if groups else None,
+        group_size={
+            name: grown.get(figure("group_asks", name), 0) / written
+            for name in GROUPS
+            if (written := grown.get(figure("groups", name), 0))
+        },
         took=took,
         paying=took_of([sum(each) for each in zip(*(counts_of(grown, kind) for kind in PAYING), strict=True)]),
         limit=int(after.gauges.get("limit", 0)),
