@@ -22,6 +22,7 @@ from evertill.app import build
 from evertill.clock import utc_now
 from evertill.ids import new_id
 from evertill.orders import order_link
+from evertill.pulse.watchers import WATCHERS_MAX
 from evertill.resilience import LANES
 from evertill.settings import Settings
 from evertill.shop import Shop
@@ -421,6 +422,13 @@ async def test_head_is_answered_wherever_get_is(site: Site) -> None:
             assert differing <= {"content-length"}, (path, differing)
             if "content-length" not in differing and got.kind != "text/event-stream":
                 assert head.header("content-length") == str(len(got.body)), path
+
+
+async def test_head_of_the_live_stream_holds_no_place(site: Site) -> None:
+    """However often a monitor asks so, and although it stays connected: everybody who looks finds a place."""
+    for _ in range(WATCHERS_MAX + 1):
+        answer = await site.ask("HEAD", "/ops/live/stream", stalls=True)
+        assert (answer.status, answer.kind, answer.body) == (200, "text/event-stream", b"")
 
 
 async def test_every_refusal_has_the_shape_its_asker_reads(site: Site) -> None:

@@ -1,11 +1,13 @@
 """The thin edge: who is behind a proxy, what HEAD gets, which settings are told of."""
 
+import asyncio
 import logging
 from typing import Any
 
 import pytest
 
 from evertill.settings import BadSetting, Settings, read_settings, unknown_variables
+from evertill.web.heads import with_heads
 from evertill.web.proxies import address_of, behind_proxies
 
 TRUSTED = Settings(trusted_proxies="10.0.0.0/8, 2001:db8::/32").proxies
@@ -104,3 +106,52 @@ def test_a_mistyped_variable_is_told_with_what_may_have_been_meant(caplog: pytes
     assert "9000" not in caplog.text
     assert "SECRET" not in caplog.text
     assert unknown_variables({"EVERTILL_ZZZZZZ": "", "EVERTILL_PORT": "1"}) == [("EVERTILL_ZZZZZZ", None)]
+
+
+HEAD: Any = {"type": "http", "method": "HEAD"}
+
+
+async def test_head_of_what_never_ends_ends_at_once_and_leaves_nothing_behind() -> None:
+    """One start, one empty end; whoever streamed is stopped and gives back what it held."""
+    held, sent = [], []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        held.append("a place")
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/x")]})
+            while True:
+                await send({"type": "http.response.body", "body": scope["method"].encode(), "more_body": True})
+                await asyncio.sleep(0)
+        finally:
+            held.clear()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await with_heads(app)(HEAD, None, send)  # type: ignore[arg-type]
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    assert (sent[1]["body"], sent[1]["more_body"], held) == (b"", False, [])
+
+
+async def test_whoever_asks_for_a_head_may_go_away_meanwhile() -> None:
+    """Before the answer and in the midst of it: what was asked stops with them, and a fault stays one."""
+    begun, stopped = asyncio.Event(), []
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.append(scope["method"])
+
+    asking = asyncio.ensure_future(with_heads(slow)(HEAD, None, None))  # type: ignore[arg-type]
+    await begun.wait()
+    asking.cancel()
+    await asyncio.wait([asking])
+    assert (asking.cancelled(), stopped) == (True, ["GET"])
+
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
+        raise RuntimeError("a fault")
+
+    with pytest.raises(RuntimeError, match="a fault"):
+        await with_heads(broken)(HEAD, None, None)  # type: ignore[arg-type]
