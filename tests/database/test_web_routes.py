@@ -11,6 +11,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
+from urllib.robotparser import RobotFileParser
 
 import msgspec
 import pytest
@@ -521,8 +522,31 @@ async def test_every_answer_carries_what_keeps_browsers_safe(site: Site) -> None
 
 FOR_EVERYBODY = (
     "/static/", "/favicon", "/pictures/", "/.well-known/ucp", "/ucp/platforms/", "/openapi/sandbox.json",
-    "/openapi/openapi.json",
+    "/openapi/openapi.json", "/robots.txt",
 )  # fmt: skip
+
+
+FOR_CRAWLERS = (
+    "/categories",
+    "/favicon.ico",
+    "/openapi",
+    "/pictures/",
+    "/products/",
+    "/robots.txt",
+    "/static/",
+    "/.well",
+)
+
+
+async def test_crawlers_are_told_what_to_leave_alone(site: Site) -> None:
+    """The shop window is theirs; what is somebody's, acts or has no end is not. No address is left out."""
+    answer = await site.ask("GET", "/robots.txt", cookies={}, headers={"user-agent": "Examplebot/1.0"})
+    assert (answer.status, answer.kind) == (200, "text/plain")
+    told = RobotFileParser()
+    told.parse(answer.body.decode().splitlines())
+    for path in {path for _, path in _walked()}:
+        is_theirs = path == "/" or path.startswith(FOR_CRAWLERS)
+        assert told.can_fetch("Examplebot", f"http://localhost:8000{site.filled(path)}") == is_theirs, path
 
 
 async def test_nothing_that_may_be_somebodys_is_kept_by_a_cache(site: Site) -> None:

@@ -25,7 +25,7 @@ BOARD = "/line/now"
 # Never behind a room: the line itself, staff, whoever has a checkout or an order already, and what costs nothing.
 _FREE = (
     "/line", "/ops", "/orders/", "/checkout/", "/static/", "/favicon", "/healthz", "/metrics", "/ucp/", "/.well-known/",
-    "/openapi",
+    "/openapi", "/robots.txt",
 )  # fmt: skip
 _INSIDE = ("/cart", "/checkout", "/products/")
 _RETRY_SECONDS = 10

@@ -11,7 +11,7 @@ from evertill.orders import routes as orders
 from evertill.staff import routes as staff
 from evertill.ucp import browsing as ucp
 from evertill.waitingroom import routes as waitingroom
-from evertill.web import assets, health
+from evertill.web import assets, health, robots
 
 
 def routes() -> list[ControllerRouterHandler]:
@@ -19,6 +19,7 @@ def routes() -> list[ControllerRouterHandler]:
     return [
         *health.routes,
         *assets.routes,
+        *robots.routes,
         *catalog.routes,
         *cart.routes,
         *checkout.routes,
