@@ -93,6 +93,42 @@ async def test_a_card_sums_up_its_variants(catalogue: Connection) -> None:
     assert (card.free_units, card.stock_state) == (7, StockState.IN_STOCK)
 
 
+@pytest.mark.parametrize(
+    ("left", "prices", "state"),
+    [
+        ({"A": 1, "B": 1, "C": 1}, (200, 900, 300), StockState.FEW_LEFT),
+        ({"B": 1, "C": 1}, (500, 900, 600), StockState.FEW_LEFT),
+        ({"B": 1}, (500, 500, 600), StockState.FEW_LEFT),
+        ({"A": 9, "B": 1}, (200, 500, 300), StockState.IN_STOCK),
+        ({}, (200, 900, 300), StockState.SOLD_OUT),
+    ],
+)
+async def test_a_price_is_of_what_can_be_bought(
+    connection: Connection, left: dict[str, int], prices: tuple[int, int, int], state: StockState
+) -> None:
+    """A sold-out variant draws nobody in; where all are sold out the mark says so. Card and page say the same."""
+    three = made(1, "sock", "Sock", "Socks", 1, ("A", 200, 5), ("B", 500, 5), ("C", 900, 5))
+    await write_products(
+        connection, [three], currency="GBP", now=NOW, on_problem=lambda problem: pytest.fail(str(problem))
+    )
+    await connection.execute("UPDATE stock SET sold = 3, claimed = 2")
+    for sku, units in left.items():
+        await connection.execute("UPDATE stock SET sold = 0, claimed = 0, on_hand = $2 WHERE sku = $1", sku, units)
+    [card] = (await shelf(connection, category=None, sort=Sort.POPULAR, page=1)).cards
+    assert (card.price_minor, card.price_max_minor, card.compare_at_minor) == prices
+    assert (card.stock_state, card.free_units) == (state, sum(left.values()))
+    page = await product(connection, handle="sock")
+    assert (page.cheapest.price_minor, page.dearest.price_minor, page.cheapest.compare_at_minor) == prices
+    assert {offer.sku for offer in page.buyable} == set(left)
+
+
+async def test_a_variant_nobody_counted_is_sold_out(catalogue: Connection) -> None:
+    """No row of stock: no units, and no price to draw anybody in."""
+    await catalogue.execute("DELETE FROM stock WHERE sku = 'LAN-R'")
+    card = (await shelf(catalogue, category="lights", sort=Sort.POPULAR, page=1)).cards[0]
+    assert (card.handle, card.price_minor, card.free_units) == ("lantern", 500, 3)
+
+
 @pytest.mark.parametrize(("page", "expected"), [(-5, 1), (0, 1), (2, 2), (10**9, 500)])
 async def test_a_page_number_is_brought_into_its_bounds(catalogue: Connection, page: int, expected: int) -> None:
     """Past the end there are no cards, and it still says how many pages there are."""

@@ -48,9 +48,9 @@ class Card(msgspec.Struct, frozen=True):
     title: str
     category_slug: str | None
     image_url: str | None  # None: a picture is drawn from handle, title and category
-    price_minor: int  # of its cheapest variant
-    price_max_minor: int  # of its dearest
-    compare_at_minor: int | None  # the cheapest variant's old price, where it is higher than its price
+    price_minor: int  # of the cheapest variant that can be bought; of the cheapest where all are sold out
+    price_max_minor: int  # of the dearest, likewise
+    compare_at_minor: int | None  # the cheapest one's old price, where it is higher than its price
     currency: str
     free_units: int  # of all its variants
 
@@ -125,6 +125,20 @@ class Product(msgspec.Struct, frozen=True):
     option_names: tuple[str, ...]  # at most three
     image_url: str | None
     offers: tuple[Offer, ...]  # at least one, in the merchant's order
+
+    @property
+    def buyable(self) -> tuple[Offer, ...]:
+        """What of it can be bought."""
+        return tuple(offer for offer in self.offers if offer.free_units > 0)
+
+    @property
+    def cheapest(self) -> Offer:
+        """What its price is told "from": nobody is drawn in by what is sold out, unless everything is."""
+        return min(self.buyable or self.offers, key=lambda offer: offer.price_minor)
+
+    @property
+    def dearest(self) -> Offer:
+        return max(self.buyable or self.offers, key=lambda offer: offer.price_minor)
 
 
 class OfferOfProduct(msgspec.Struct, frozen=True):

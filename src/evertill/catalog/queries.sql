@@ -1,5 +1,6 @@
 -- Reading the catalogue. A shelf is two statements: which products stand on this page (and how many there are in
--- all), then their cards. One statement per order, so that each can walk its own index and stop after a page.
+-- all), then their cards. One statement per order, so that each can walk its own index and stop after a page. Orders by
+-- price go by all variants, sold out or not: stock changes with every purchase, and no index could be walked for it.
 
 -- shelf_all_popular --
 -- Page of all products, most bought first. $1 page size, $2 rows before it, $3 how far to count.
@@ -117,7 +118,8 @@ SELECT (SELECT count(*) FROM with_sku) AS total,
               ORDER BY min($7::int * price_minor), with_sku.id LIMIT $1 OFFSET $2) AS ids
 
 -- cards --
--- The cards of those products, in the order of the ids handed in.
+-- The cards of those products, in the order of the ids handed in. Prices are of what can be bought; of everything where
+-- nothing can.
 SELECT product.handle, product.title, product.category AS category_slug,
        coalesce(product.image_url, offers.image_url) AS image_url,
        offers.price_minor, offers.price_max_minor,
@@ -126,13 +128,14 @@ SELECT product.handle, product.title, product.category AS category_slug,
   FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (id, place)
   JOIN product ON product.id = wanted.id
   CROSS JOIN LATERAL (
-       SELECT min(price_minor) AS price_minor,
-              max(price_minor) AS price_max_minor,
-              (array_agg(compare_at_minor ORDER BY price_minor, position))[1] AS compare_at_minor,
+       SELECT coalesce(min(price_minor) FILTER (WHERE free > 0), min(price_minor)) AS price_minor,
+              coalesce(max(price_minor) FILTER (WHERE free > 0), max(price_minor)) AS price_max_minor,
+              (array_agg(compare_at_minor ORDER BY free > 0 DESC, price_minor, position))[1] AS compare_at_minor,
               (array_agg(image_url ORDER BY position) FILTER (WHERE image_url IS NOT NULL))[1] AS image_url,
               min(currency) AS currency,
-              coalesce(sum(on_hand - claimed - sold), 0)::bigint AS free_units
+              sum(free)::bigint AS free_units
          FROM variant LEFT JOIN stock ON stock.sku = variant.sku
+              CROSS JOIN LATERAL (SELECT coalesce(on_hand - claimed - sold, 0) AS free) AS units
         WHERE variant.product_id = product.id
        HAVING count(*) > 0
   ) AS offers

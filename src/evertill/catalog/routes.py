@@ -106,7 +106,7 @@ async def product_page(
     shop = shop_of(request)
     found = await shelves.product(shop.browse, handle=handle)
     plain = _plain(found.description_html)
-    buyable = [offer for offer in found.offers if offer.free_units > 0]
+    buyable = found.buyable
     sent = (form or {}).get("sku", "")
     chosen = sent if sent in {offer.sku for offer in buyable} else buyable[0].sku if buyable else ""
     return await page(
@@ -118,8 +118,9 @@ async def product_page(
             "chosen": chosen,
             "quantity": (form or {}).get("quantity", "1"),
             "refusal": refusal,
-            "cheapest": min(found.offers, key=lambda offer: offer.price_minor),
-            "dearest": max(found.offers, key=lambda offer: offer.price_minor),
+            "cheapest": found.cheapest,
+            "dearest": found.dearest,
+            "prices_differ": len({offer.price_minor for offer in found.offers}) > 1,
             "summary": plain[:_DESCRIPTION_CHARACTERS],
             "markup": product_markup(found, address=shop.settings.address, description=plain),
         },
