@@ -48,7 +48,7 @@ from evertill.signing import Signer, load_secret
 from evertill.storage import Pool, open_pool
 from evertill.ucp.door import Door
 from evertill.ucp.webhooks import Webhooks
-from evertill.waitingroom import Rooms, Tickets, Usher
+from evertill.waitingroom import PerAddress, Rooms, Tickets, Usher
 from evertill.waitingroom.entrance import Entrance
 from evertill.waitingroom.pressing import Pressing
 from evertill.web.admission import Admission
@@ -219,7 +219,10 @@ async def open_shop(
         answer_within=PAYMENT.deadline + timedelta(seconds=10),
     )
     sessions = Sessions(till_pool, house=house, life=settings.session_life)
-    tickets = Tickets(desk)
+    tickets = Tickets(
+        desk,
+        per_address=PerAddress(settings.waiting_room_per_address, settings.waiting_room_per_address_minute),
+    )
     heart = Heart(
         pulse,
         gate=gate,

@@ -59,6 +59,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     prices_include_tax: bool = True
     smtp_url: str | None = None  # None: letters are kept and shown at /ops/mail
     waiting_room_by_itself: bool = True  # a room is opened when checkout saturates
+    # A home, an office, a mobile carrier: one address. A script is one as well.
+    waiting_room_per_address: int = 300  # places of one address in a line that are not called yet
+    waiting_room_per_address_minute: int = 60  # new ones in a minute
     session_minutes: int = 360  # a checkout session's life, UCP's default
     hold_minutes: int = 1_440  # how long units are held for an order whose payment nobody confirms
     key_hours: int = 48  # how long an attempt's answer is kept for repeats
@@ -85,6 +88,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         )
         _check(24 <= self.key_hours <= 24 * 90, "key_hours", self.key_hours, "a whole number from 24 to 2160")
         _check(5 <= self.hold_minutes <= 10_080, "hold_minutes", self.hold_minutes, "a whole number from 5 to 10080")
+        for name in ("waiting_room_per_address", "waiting_room_per_address_minute"):
+            places = getattr(self, name)
+            _check(1 <= places <= 1_000_000, name, places, "a whole number from 1 to 1000000")
         _check(1 <= self.session_minutes <= 1440, "session_minutes", self.session_minutes, "from 1 to 1440")
         _check(
             _are_networks(self.trusted_proxies),

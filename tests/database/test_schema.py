@@ -69,6 +69,8 @@ INSERT INTO order_line (order_id, line, sku, title, quantity, unit_price_minor, 
 SELECT id, line, sku, sku, quantity, 1, quantity
   FROM made CROSS JOIN unnest($2::text[], $3::integer[]) WITH ORDINALITY AS lines (sku, quantity, line)
 """
+# What later steps put into tables of steps before them.
+_PUT_INTO_OLDER_TABLES = (r"    network +bigint,.*\n", r"--.*\nCREATE INDEX ticket_neighbours .*\n")
 
 
 async def test_a_database_of_the_first_version_arrives_at_the_schema_a_fresh_one_gets(
@@ -79,7 +81,7 @@ async def test_a_database_of_the_first_version_arrives_at_the_schema_a_fresh_one
     admin = await asyncpg.connect(server_url)
     await admin.execute(f"CREATE DATABASE {name}")
     await admin.close()
-    first = migrations.schema_sql()
+    first = re.sub("|".join(_PUT_INTO_OLDER_TABLES), "", migrations.schema_sql())
     for step in migrations.MIGRATIONS:
         tables, *_ = step.sql.split("\n-- ---- What is there already")
         for section in tables.split("\n-- ------------------------")[1:]:

@@ -269,7 +269,7 @@ async def test_an_agent_gets_a_ticket_to_present_and_is_let_in_by_it(shop: Shop,
         await shop.tickets.take(ask(room_id, number))
 
     async def come(attempt: str, presented: str = "") -> None:
-        await check_agent(shop, owner="agent:a", attempt=attempt, presented=presented, skus={"MUG"})
+        await check_agent(shop, owner="agent:a", attempt=attempt, presented=presented, skus={"MUG"}, host=None)
 
     with pytest.raises(Unavailable) as first:
         await come("one")
@@ -376,7 +376,7 @@ async def test_a_ticket_of_a_room_that_is_over_is_none(shop: Shop, connection: C
     """Yesterday's ticket opens nothing today."""
     room_id = await opened(shop)
     (known,) = shop.rooms.all
-    _, sealed = await take_ticket(shop, known, holder=holder("ada"), customer_id=None)
+    _, sealed = await take_ticket(shop, known, holder=holder("ada"), customer_id=None, host=None)
     await change_room(shop.desk, room_id=room_id, move="close", reason="", staff_id=STAFF, now=shop.clock())
     await opened(shop)
     (today,) = shop.rooms.all

@@ -596,6 +596,70 @@ async def test_a_proxy_of_ours_is_believed_and_nobody_else(settings: Settings, s
     assert counted == {1, 2, 3}  # 198.51.100.9 once, 203.0.113.5 twice, the e-mail three times
 
 
+async def _until_the_line_is_known(made: Site) -> None:
+    """A worker reads of rooms once a second."""
+    async with asyncio.timeout(10):
+        while b"issued" not in (await made.ask("GET", "/line/now")).body:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+async def test_an_address_with_too_many_places_in_line_is_told_in_plain_words(
+    site: Site, settings: Settings, shop: Shop
+) -> None:
+    """429 to browsers, programs and platforms; whoever has a place or is signed in is served all the same."""
+    few = msgspec.structs.replace(settings, trusted_proxies="10.0.0.0/8", waiting_room_per_address_minute=2)
+    made, path = Site(build(few, shop.signer)), site.filled("/line/{room_id:uuid}")
+
+    async def come(said: str | None, *, client: str = "10.1.1.1", cookies: Mapping[str, str] | None = None) -> Answer:
+        headers = {"x-forwarded-for": said} if said else {}
+        return await made.ask("GET", path, headers=headers, client=client, cookies=cookies or {})
+
+    async with running(made.app):
+        await _until_the_line_is_known(made)
+        first, second, third = [await come("8.8.4.4") for _ in range(3)]
+        assert [first.status, second.status, third.status] == [200, 200, 429]
+        assert third.header("set-cookie") is None
+        assert int(third.header("retry-after") or 0) >= 20
+        page = third.body.decode()
+        assert "Nothing is lost" in page
+        assert '<meta http-equiv="refresh" content="20">' in page
+        assert f'href="/account/sign-in?next={path}"' in page
+        sent = [value.partition(";")[0].partition("=") for name, value in first.headers if name == "set-cookie"]
+        assert (await come("8.8.4.4", cookies={name: value for name, _, value in sent})).status == 200
+        assert (await come("8.8.4.4", cookies=site.cookies)).status == 200
+        assert (await come("8.8.8.8")).status == 200
+        own_words = [await come(f"1.1.1.{number}", client="9.9.9.9") for number in range(3)]
+        assert [answer.status for answer in own_words] == [200, 200, 429]  # no proxy of ours: its words are ignored
+        unnamed_proxy = [await come(None, client="192.168.1.1") for _ in range(4)]
+        assert [answer.status for answer in unnamed_proxy] == [200] * 4
+        headers = {"x-forwarded-for": "8.8.4.4", "accept": "application/json"}
+        problem = await made.ask("GET", path, headers=headers, client="10.1.1.1", cookies={})
+        assert (problem.status, problem.kind) == (429, "application/problem+json")
+        assert json.loads(problem.body)["code"] == "too_many_places"
+        headers = {
+            "x-forwarded-for": "8.8.4.4", "content-type": "application/json", "idempotency-key": "one",
+            "ucp-agent": f'profile="http://127.0.0.1:8000{OWN_PLATFORM}"',
+        }  # fmt: skip
+        wish = msgspec.json.encode({"line_items": [{"item": {"id": "LAST"}, "quantity": 1}]})
+        refused = await made.ask("POST", "/ucp/v1/checkout-sessions", headers=headers, body=wish, client="10.1.1.1")
+        assert (refused.status, json.loads(refused.body)["code"]) == (429, "too_many_places")
+        assert refused.header("retry-after")
+
+
+async def test_before_the_whole_shop_the_ways_to_a_place_stay_open(
+    site: Site, settings: Settings, shop: Shop, connection: Connection
+) -> None:
+    """Signing in gives a customer their place back; crawlers learn what to leave alone. Everything else is the line."""
+    await connection.execute("UPDATE waiting_room SET guards = 'shop', skus = '{}'")
+    made = Site(build(settings, shop.signer))
+    async with running(made.app):
+        await _until_the_line_is_known(made)
+        told = {
+            path: (await made.ask("GET", path)).status for path in ("/", "/account", "/account/sign-in", "/robots.txt")
+        }
+    assert told == {"/": 303, "/account": 303, "/account/sign-in": 200, "/robots.txt": 200}
+
+
 async def test_a_body_is_cut_off_even_where_its_length_is_not_stated(site: Site) -> None:
     """A stream without end is refused after as much as anything of ours may be long."""
     for path in ("/cart/lines", "/ucp/v1/checkout-sessions"):

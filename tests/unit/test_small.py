@@ -152,6 +152,9 @@ def test_a_host_that_is_not_this_machine_is_refused(host: str) -> None:
         ("shop_email", "A shop <shop@example.com>"),
         ("prices_include_tax", "perhaps"),
         ("trusted_proxies", "proxy"),
+        ("waiting_room_per_address", "0"),
+        ("waiting_room_per_address", "many"),
+        ("waiting_room_per_address_minute", "1000001"),
         ("ucp_platforms", "agent.example"),
     ],
 )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evertill.ids import new_id
 from evertill.signing import Signer
-from evertill.waitingroom import Guards, Pressure, Reach, Room, RoomState, Ticket, TicketState, seal
+from evertill.waitingroom import Guards, PerAddress, Pressure, Reach, Room, RoomState, Ticket, TicketState, seal
 from evertill.waitingroom.checking import in_words
 from evertill.waitingroom.model import (
     INSIDE_MIN,
@@ -23,10 +23,12 @@ from evertill.waitingroom.model import (
     reach,
     still_expected,
 )
+from evertill.waitingroom.neighbours import Neighbours, mark_of, one_too_many
 from evertill.waitingroom.tickets import unseal
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 SEED = b"s" * 32
+SIGNER = Signer(b"test" * 8)
 ROOM = Room(
     id=new_id(), title="Teapots", guards=Guards.CHECKOUT, skus=(), state=RoomState.OPEN, opened_by="staff",
     gathers_at=None, opens_at=None, opened_at=NOON, seed=SEED, gathered=0, issued=1_000, now_serving=100, inside_max=50,
@@ -176,3 +178,41 @@ def test_a_ticket_is_worth_nothing_in_other_hands_or_changed(number: int, other:
     for at in range(0, len(sealed), 7):
         changed = sealed[:at] + ("0" if sealed[at] != "0" else "1") + sealed[at + 1 :]
         assert unseal(signer, changed, holder) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "are_neighbours"),
+    [
+        ("8.8.4.4", "8.8.4.4", True),
+        ("8.8.4.4", "8.8.4.5", False),
+        ("8.8.4.4", "::ffff:8.8.4.4", True),
+        ("2a00:1450:1:2::5", "2a00:1450:1:2:ffff:ffff:ffff:ffff", True),
+        ("2a00:1450:1:2::5", "2a00:1450:1:3::5", False),
+    ],
+)
+def test_neighbours_are_those_of_one_address(one: str, other: str, *, are_neighbours: bool) -> None:
+    """An IPv4 address, or the /64 an IPv6 customer is given; the same one is another mark in another room."""
+    marks = [mark_of(SIGNER, ROOM.id, host) for host in (one, other)]
+    assert None not in marks
+    assert (marks[0] == marks[1]) is are_neighbours
+    assert mark_of(SIGNER, new_id(), one) != marks[0] != mark_of(Signer(b"other" * 8), ROOM.id, one)
+    assert all(-(2**63) <= mark < 2**63 for mark in marks if mark is not None)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [None, "", "a socket", "127.0.0.1", "10.0.0.1", "192.168.1.9", "100.64.0.1", "::1", "fe80::1%eth0", "fd00::1"],
+)
+def test_what_is_no_address_of_the_internet_is_not_counted(host: str | None) -> None:
+    """A proxy that nobody named to us would else stand for all its people, and close the line to them."""
+    assert mark_of(SIGNER, ROOM.id, host) is None
+
+
+@pytest.mark.parametrize(
+    ("standing", "lately", "retry_seconds"),
+    [(0, 0, None), (299, 59, None), (300, 0, 60), (300, 60, 60), (299, 60, 20), (1_000, 1_000, 60)],
+)
+def test_one_too_many_is_told_when_to_come_again(standing: int, lately: int, retry_seconds: int | None) -> None:
+    """Later where places must come free first."""
+    refusal = one_too_many(Neighbours(standing, lately), PerAddress(300, 60), room_id=ROOM.id)
+    assert (refusal and refusal.retry_after_seconds) == retry_seconds

@@ -25,8 +25,12 @@ def _step(version: int, name: str) -> Migration:
 
 
 # One number per change of the schema. From version 2 on a Migration each; schema.sql is where they arrive.
-SCHEMA_VERSION = 3
-MIGRATIONS: tuple[Migration, ...] = (_step(2, "0002_lines_and_pulses.sql"), _step(3, "0003_stock_movements.sql"))
+SCHEMA_VERSION = 4
+MIGRATIONS: tuple[Migration, ...] = (
+    _step(2, "0002_lines_and_pulses.sql"),
+    _step(3, "0003_stock_movements.sql"),
+    _step(4, "0004_neighbours_in_line.sql"),
+)
 
 
 # The oldest PostgreSQL the suite is run against.

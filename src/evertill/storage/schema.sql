@@ -259,6 +259,7 @@ CREATE TABLE ticket (
     issued_at    timestamptz NOT NULL,
     entered_at   timestamptz,
     seen_at      timestamptz,
+    network      bigint,                                   -- where it was asked for, hashed; null: not counted
     PRIMARY KEY (room_id, number),
     CONSTRAINT ticket_state_known   CHECK (state IN ('waiting', 'inside', 'done', 'left')),
     CONSTRAINT ticket_number_counts CHECK (number > 0)
@@ -267,6 +268,8 @@ CREATE UNIQUE INDEX ticket_one_each          ON ticket (room_id, holder) WHERE h
 CREATE UNIQUE INDEX ticket_one_each_customer ON ticket (room_id, customer_id) WHERE customer_id IS NOT NULL;
 -- Who was called and what became of it.
 CREATE INDEX ticket_called ON ticket (room_id, place) WHERE place IS NOT NULL;
+-- How many stand in line from one address.
+CREATE INDEX ticket_neighbours ON ticket (room_id, network, number) WHERE network IS NOT NULL;
 
 -- How a line moved, a row a second while it is open.
 CREATE TABLE waiting_room_move (

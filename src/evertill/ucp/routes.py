@@ -72,7 +72,7 @@ async def open_checkout(call: Call, _: str) -> Answer:
     if call.shop.rooms.any_open:
         await check_agent(
             call.shop, owner=call.agent.owner, attempt=key.name, presented=call.asked.header(b"evertill-ticket") or "",
-            skus={want.sku for want in wish.wants},
+            skus={want.sku for want in wish.wants}, host=client[0] if (client := call.asked.scope["client"]) else None,
         )  # fmt: skip
     session = await call.shop.sessions.open(
         Opening(key, wish, _CHANNEL, call.agent.owner, None, call.shop.clock(), agent=_raw(memo))

@@ -7,6 +7,7 @@ from evertill.refusals import Unavailable
 from evertill.shop import Shop
 from evertill.waitingroom.entrance import cookie_name, line_path
 from evertill.waitingroom.model import Estimate, Guards, Reach, Ticket, TicketState, holder_of_agent
+from evertill.waitingroom.neighbours import mark_of
 from evertill.waitingroom.rooms import Known, Standing, stand
 from evertill.waitingroom.tickets import Taking, seal
 from evertill.web.browser import ShopRequest, Visitor, shop_of
@@ -47,7 +48,9 @@ def note_bought(request: ShopRequest, visitor: Visitor) -> None:
             shop.rooms.note_done(standing)
 
 
-async def check_agent(shop: Shop, *, owner: str, attempt: str, presented: str, skus: Collection[str]) -> None:
+async def check_agent(
+    shop: Shop, *, owner: str, attempt: str, presented: str, skus: Collection[str], host: str | None
+) -> None:
     """
     Let an agent open a checkout for these, if nobody stands in line for them or its ticket was called.
 
@@ -56,7 +59,10 @@ async def check_agent(shop: Shop, *, owner: str, attempt: str, presented: str, s
 
         presented: The ticket it sends along, "" where it has none yet.
 
+        host: Where it calls from.
+
     Raises:
+        TooMany: From there have come as many as may.
         Unavailable: Not its turn. When to come again, and the ticket to present then (`ticket` in its facts).
     """
     known = _in_front(shop, skus)
@@ -65,7 +71,7 @@ async def check_agent(shop: Shop, *, owner: str, attempt: str, presented: str, s
     holder = holder_of_agent(owner, attempt)
     standing = shop.rooms.standing(known, presented, holder)
     if standing is None:
-        standing = await _take(shop, known, holder, None)
+        standing = await _take(shop, known, holder, None, host)
     if standing.may_enter:
         shop.rooms.note_seen(standing)
         shop.rooms.note_done(standing)  # what it does inside is one request: it makes room at once
@@ -80,19 +86,26 @@ async def check_agent(shop: Shop, *, owner: str, attempt: str, presented: str, s
     )
 
 
-async def take_ticket(shop: Shop, known: Known, *, holder: bytes, customer_id: UUID | None) -> tuple[Standing, str]:
+async def take_ticket(
+    shop: Shop, known: Known, *, holder: bytes, customer_id: UUID | None, host: str | None
+) -> tuple[Standing, str]:
     """
     A place in a room's line, and the ticket as it is carried.
 
+    Args:
+        host: Where it is asked for. A customer is not counted by it: they have one place, wherever they are.
+
     Raises:
-        NotFound, Unavailable: See Tickets.take.
+        NotFound, TooMany, Unavailable: See Tickets.take.
     """
-    standing = await _take(shop, known, holder, customer_id)
+    standing = await _take(shop, known, holder, customer_id, host)
     return standing, seal(shop.signer, _ticket(standing), holder)
 
 
-async def _take(shop: Shop, known: Known, holder: bytes, customer_id: UUID | None) -> Standing:
-    ticket = await shop.tickets.take(Taking(known.room.id, holder, customer_id, shop.clock()))
+async def _take(shop: Shop, known: Known, holder: bytes, customer_id: UUID | None, host: str | None) -> Standing:
+    room_id = known.room.id
+    network = mark_of(shop.signer, room_id, host) if customer_id is None else None
+    ticket = await shop.tickets.take(Taking(room_id, holder, customer_id, shop.clock(), network))
     return stand(known, ticket.number)
 
 

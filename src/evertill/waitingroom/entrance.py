@@ -22,10 +22,11 @@ from evertill.web.browser import BROWSER_COOKIE
 from evertill.web.exchange import Answer, Asked, Headers, prefers_json
 
 BOARD = "/line/now"
-# Never behind a room: the line itself, staff, whoever has a checkout or an order already, and what costs nothing.
+# Never behind a room: the line itself, the way to a place that is one's own, staff, whoever has a checkout or an order
+# already, and what costs nothing.
 _FREE = (
     "/line", "/ops", "/orders/", "/checkout/", "/static/", "/favicon", "/healthz", "/metrics", "/ucp/", "/.well-known/",
-    "/openapi", "/robots.txt",
+    "/openapi", "/robots.txt", "/account/sign-in",
 )  # fmt: skip
 _INSIDE = ("/cart", "/checkout", "/products/")
 _RETRY_SECONDS = 10

@@ -37,17 +37,39 @@ SELECT asked.ask, found.room_id, found.number, found.state, found.holder = asked
         (SELECT * FROM ticket WHERE ticket.room_id = asked.room_id AND ticket.customer_id = asked.customer_id LIMIT 1)
        ) AS found;
 
+-- neighbours --
+-- How many stand in line from the addresses of those who come, and how many of them came since $4. Whoever was called
+-- $3 ago has had their turn and is not counted; while those who gathered are being called, nobody knows from a number
+-- whether it was, and all are. Run under lock_rooms: of two groups the second one counts the first.
+WITH called AS (
+    SELECT room.id, room.gathered,
+           coalesce((SELECT move.now_serving FROM waiting_room_move AS move
+                      WHERE move.room_id = room.id AND move.at <= statement_timestamp() - $3::interval
+                      ORDER BY move.at DESC LIMIT 1), 0) AS served
+      FROM waiting_room AS room
+     WHERE room.id = ANY ($1::uuid[])
+)
+SELECT asked.room_id, asked.network, found.standing, found.lately
+  FROM unnest($1::uuid[], $2::bigint[]) AS asked (room_id, network)
+  JOIN called ON called.id = asked.room_id
+ CROSS JOIN LATERAL (
+        SELECT count(*) AS standing, count(*) FILTER (WHERE ticket.issued_at > $4) AS lately
+          FROM ticket
+         WHERE ticket.room_id = asked.room_id AND ticket.network = asked.network
+           AND ticket.number > CASE WHEN served >= gathered THEN served ELSE 0 END
+       ) AS found;
+
 -- issue_tickets --
 -- New tickets of a group, numbered behind all others of their room. Every row's number is free: the room is locked.
 WITH made AS (
-    INSERT INTO ticket (room_id, number, holder, customer_id, state, issued_at)
-    SELECT room_id, number, holder, customer_id, 'waiting', issued_at
-      FROM unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::uuid[], $5::timestamptz[])
-        AS row (room_id, number, holder, customer_id, issued_at)
+    INSERT INTO ticket (room_id, number, holder, customer_id, state, issued_at, network)
+    SELECT room_id, number, holder, customer_id, 'waiting', issued_at, network
+      FROM unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::uuid[], $5::timestamptz[], $6::bigint[])
+        AS row (room_id, number, holder, customer_id, issued_at, network)
 )
 UPDATE waiting_room AS room
    SET issued = row.issued
-  FROM unnest($6::uuid[], $7::bigint[]) AS row (id, issued)
+  FROM unnest($7::uuid[], $8::bigint[]) AS row (id, issued)
  WHERE room.id = row.id;
 
 -- rebind --
@@ -71,8 +93,11 @@ UPDATE ticket SET state = 'done'
  WHERE ticket.room_id = row.room_id AND ticket.number = row.number;
 
 -- leave --
--- Somebody gives their place up. $3 is where they stood.
-UPDATE ticket SET state = 'left', place = $3
+-- Somebody gives their place up. $3 is where they stood. What is given up within a minute goes on counting for its
+-- address: taking and giving up in turns must not be a way around the bound.
+UPDATE ticket
+   SET state = 'left', place = $3,
+       network = CASE WHEN issued_at > clock_timestamp() - interval '1 minute' THEN network END
  WHERE room_id = $1 AND number = $2 AND state IN ('waiting', 'inside')
 RETURNING number;
 

@@ -61,7 +61,10 @@ async def line(request: ShopRequest, room_id: FromPath[UUID]) -> Response[str] |
         looked_up = await visitor_of(request)
         customer_id = looked_up.customer.id if looked_up.customer else None
         visitor = looked_up
-        standing, fresh = await take_ticket(shop, known, holder=visitor.browser_hash, customer_id=customer_id)
+        host = request.client.host if request.client else None
+        standing, fresh = await take_ticket(
+            shop, known, holder=visitor.browser_hash, customer_id=customer_id, host=host
+        )
     if standing is not None and standing.may_enter:
         shop.rooms.note_seen(standing)
     response = _page(request, shop, known, standing, visitor, onwards)

@@ -13,7 +13,9 @@ _FIELDS_MAX = 200
 _SECRETS = ("password", "present", "new")  # are typed anew, not written into a page
 
 
-def again_page(*, method: str, path: str, query: bytes, form: bytes, sentence: str, seconds: int) -> str:
+def again_page(
+    *, method: str, path: str, query: bytes, form: bytes, sentence: str, seconds: int, sign_in_at: str = ""
+) -> str:
     """
     The page, as HTML.
 
@@ -25,6 +27,8 @@ def again_page(*, method: str, path: str, query: bytes, form: bytes, sentence: s
         sentence: What is the matter, and what is safe.
 
         seconds: When it tries again.
+
+        sign_in_at: Where to sign in, where customers need not wait.
     """
     fields = _fields(query if method == "GET" else form)
     if method == "GET":
@@ -36,7 +40,7 @@ def again_page(*, method: str, path: str, query: bytes, form: bytes, sentence: s
     return _PAGE.format(
         refresh=f'<noscript><meta http-equiv="refresh" content="{seconds}"></noscript>' if method == "GET" else "",
         style=asset_address("shop.css"), script=asset_address("shop.js"), seconds=seconds, sentence=escape(sentence),
-        kept=kept, again=_again(method, path, query, fields),
+        kept=kept, again=_again(method, path, query, fields) + _sign_in(sign_in_at),
     )  # fmt: skip
 
 
@@ -56,6 +60,14 @@ def _again(method: str, path: str, query: bytes, fields: list[tuple[str, str]]) 
     return (
         f'<form method="{"get" if method == "GET" else "post"}" action="{escape(action)}" data-once data-again>{hidden}'
         '<button class="button" type="submit">Try again now</button></form>'
+    )
+
+
+def _sign_in(address: str) -> str:
+    if not address:
+        return ""
+    return (
+        f'<p>Have an account? <a href="{escape(address)}">Sign in</a>: customers do not wait for their neighbours.</p>'
     )
 
 

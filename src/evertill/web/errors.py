@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 API_PATHS = ("/api/", "/openapi", "/healthz", "/metrics")
 
 _AGAIN_SECONDS = 5
+_SOON_SECONDS_MAX = 60
 _TITLES: dict[type[Refusal], str] = {
     Malformed: "That could not be read",
     SignInNeeded: "Please sign in",
@@ -67,8 +68,8 @@ async def answer_refusal(request: ShopRequest, refusal: Refusal) -> Response[Any
         )
     elif "line_at" in refusal.facts:
         response = await see_other(request, str(refusal.facts["line_at"]))
-    elif isinstance(refusal, Unavailable):
-        response = await _answer_unavailable(request, refusal)
+    elif isinstance(refusal, Unavailable) or _is_soon_over(request, refusal):
+        response = await _answer_again(request, refusal)
     elif "sign_in_at" in refusal.facts:  # a person at a door: the door is shown, not a page that speaks of it
         response = await see_other(request, str(refusal.facts["sign_in_at"]))
     else:
@@ -87,7 +88,13 @@ def _title(refusal: Refusal) -> str:
     return "Not that way" if refusal.status == 405 else _TITLES.get(type(refusal), "Refused")
 
 
-async def _answer_unavailable(request: ShopRequest, refusal: Unavailable) -> Response[Any]:
+def _is_soon_over(request: ShopRequest, refusal: Refusal) -> bool:
+    """A look that was one too many, and is not in a minute."""
+    soon = (refusal.retry_after_seconds or _SOON_SECONDS_MAX + 1) <= _SOON_SECONDS_MAX
+    return isinstance(refusal, TooMany) and request.method == "GET" and soon
+
+
+async def _answer_again(request: ShopRequest, refusal: Refusal) -> Response[Any]:
     """A page that looks nothing up: the database may be what is not available."""
     content_type = request.headers.get("content-type", "")
     typed = b""
@@ -96,6 +103,7 @@ async def _answer_unavailable(request: ShopRequest, refusal: Unavailable) -> Res
     text = again_page(
         method=request.method, path=path_of(request), query=request.scope["query_string"], form=typed,
         sentence=refusal.sentence, seconds=refusal.retry_after_seconds or _AGAIN_SECONDS,
+        sign_in_at=str(refusal.facts.get("sign_in_at", "")),
     )  # fmt: skip
     return Response(text, media_type=MediaType.HTML, status_code=refusal.status)
 
