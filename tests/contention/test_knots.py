@@ -80,7 +80,14 @@ async def test_orders_in_any_order_of_lines_tie_no_knot(settings: Settings, conn
             _told(cancel(shop.console, provider=ledger, reason="why not", **common)),  # type: ignore[arg-type]
             _told(ship(other.console, provider=ledger, **common)),  # type: ignore[arg-type]
             change_on_hand(
-                other.desk, sku=sku, change=change, reason="counted", key=key("count"), staff_id=STAFF, now=utc_now()
+                other.desk,
+                sku=sku,
+                change=change,
+                reason="count",
+                note="counted",
+                key=key("count"),
+                staff_id=STAFF,
+                now=utc_now(),
             ),
         )
         counted[sku] += change

@@ -465,8 +465,9 @@ class Holds(RuleBasedStateMachine):
         async def counted() -> object:
             try:
                 level = await change_on_hand(
-                    self.here.console, sku=sku, change=change, reason="counted", key=form, staff_id=STAFF, now=self.now
-                )
+                    self.here.console, sku=sku, change=change, reason="count", note="counted", key=form,
+                    staff_id=STAFF, now=self.now,
+                )  # fmt: skip
             except Conflict as refusal:
                 return refusal.code
             return level.free

@@ -454,8 +454,9 @@ async def test_units_that_are_counted_away_while_they_are_bought_go_one_way(
 
 async def _counted(shop: Shop, change: int) -> Level:
     return await change_on_hand(
-        shop.console, sku="LAST", change=change, reason="found missing", key=key("count"), staff_id=STAFF, now=utc_now()
-    )
+        shop.console, sku="LAST", change=change, reason="count", note="found missing", key=key("count"),
+        staff_id=STAFF, now=utc_now(),
+    )  # fmt: skip
 
 
 # ---------------------------------------------------------------- a session paid twice

@@ -109,7 +109,12 @@ async def test_a_price_is_of_what_can_be_bought(
     """A sold-out variant draws nobody in; where all are sold out the mark says so. Card and page say the same."""
     three = made(1, "sock", "Sock", "Socks", 1, ("A", 200, 5), ("B", 500, 5), ("C", 900, 5))
     await write_products(
-        connection, [three], currency="GBP", now=NOW, on_problem=lambda problem: pytest.fail(str(problem))
+        connection,
+        [three],
+        source="test",
+        currency="GBP",
+        now=NOW,
+        on_problem=lambda problem: pytest.fail(str(problem)),
     )
     await connection.execute("UPDATE stock SET sold = 3, claimed = 2")
     for sku, units in left.items():
