@@ -15,6 +15,7 @@ from rich.console import Console
 
 from bench import peak
 from bench.growth import NoRoom, check_room, sizes
+from bench.loads import keep_apart
 from bench.machine import PROJECT
 from bench.measuring import PARTS, measure
 from bench.peak_report import pictures
@@ -56,16 +57,19 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="of the shop, where a part does not say it itself")
     parser.add_argument("--orders", type=_count, nargs="+", help="for growth: how many are behind the shop")
     parser.add_argument("--skus", type=_count, nargs="+", help="for growth: how many it sells")
+    parser.add_argument("--apart", action="store_true", help="give the load half of the cores, the shop the others")
     parser.add_argument("--publish", action="store_true", help="put the figures into bench/README.md")
     asked = parser.parse_args()
     only = frozenset(asked.only or ())
     at_peak = asked.peak or bool(only & set(peak.PARTS))
     if at_peak and only - set(peak.PARTS):
         parser.error(f"a run at the peak has the parts {', '.join(peak.PARTS)}")
-    if asked.publish and asked.only:
-        parser.error("only a whole run is published")
+    if asked.publish and (asked.only or asked.apart):
+        parser.error("only a whole run on all cores is published")
     if (asked.orders or asked.skus) and not at_peak:
         parser.error("--orders and --skus are for growth: say --peak, or --only growth")
+    if asked.apart:
+        keep_apart()
     console = Console()
     if not console.is_terminal:
         console = Console(width=200 if at_peak else 140)
@@ -85,6 +89,7 @@ def main() -> None:
         results = uvloop.run(
             measure(quick=asked.quick, parts=only or frozenset(PARTS), workers=asked.workers, console=console)
         )
+    results.apart = asked.apart
     print_report(results, console)
     console.print(f"Written: {write(results, peak=at_peak).relative_to(PROJECT)}", highlight=False)
     if asked.publish:

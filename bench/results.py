@@ -109,6 +109,7 @@ class Results(msgspec.Struct):
     machine: Machine
     quick: bool
     workers: int = 1
+    apart: bool = False  # the load had half of the cores to itself
     seconds: float = 0.0
     purchases: list[PurchaseRun] = []
     floors: list[FloorRun] = []

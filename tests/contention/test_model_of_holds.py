@@ -49,7 +49,7 @@ from evertill.shop import Shop
 from evertill.signing import Signer
 from evertill.stock.changing import change_on_hand
 from tests.buying import key, open_session, placing
-from tests.conftest import stock_up
+from tests.conftest import put_on_hand, stock_up
 from tests.contention.counting import wrongs
 from tests.contention.steps import Death, stopping
 from tests.providers import AUTHORISED, CAPTURED, VOIDED, Ledger
@@ -119,13 +119,12 @@ class Holds(RuleBasedStateMachine):
 
     async def _begin_anew(self) -> None:
         await self.shop.desk.execute(
-            "TRUNCATE orders, order_line, payment_attempt, refund, checkout_session, attempt_key, outbox, staff_action"
+            "TRUNCATE orders, order_line, payment_attempt, refund, checkout_session, attempt_key, outbox, "
+            "staff_action, stock_movement"
         )
-        await self.shop.desk.execute(
-            "UPDATE stock SET on_hand = start.units, claimed = 0, sold = 0 "
-            "FROM unnest($1::text[], $2::int[]) AS start (sku, units) WHERE stock.sku = start.sku",
-            list(START), list(START.values()),
-        )  # fmt: skip
+        await self.shop.desk.execute("UPDATE stock SET on_hand = 0, claimed = 0, sold = 0")
+        for sku, units in START.items():
+            await put_on_hand(self.shop.desk, sku, units)
 
     def clock(self) -> datetime:
         return self.now

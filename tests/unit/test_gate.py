@@ -167,3 +167,41 @@ async def test_whatever_happens_all_places_come_back(data: st.DataObject) -> Non
         permit.leave()
     assert gate.under_way == 0
     assert all(state.running == 0 and not state.waiting for state in gate.lanes.values())
+
+
+async def test_while_people_buy_pages_run_one_by_one_with_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a page takes of the thread every purchase waits for; when nobody buys any more pages have it again."""
+    monkeypatch.setitem(LANES, Priority.BROWSE, replace(LANES[Priority.BROWSE], waiting_max=0))
+    still = Still()
+    gate = Gate(clock=still)
+    for _ in range(30):
+        for permit in await fill(gate, Priority.CHECKOUT, 1):
+            permit.leave()
+    (page,) = await fill(gate, Priority.BROWSE, 1)
+    assert gate.turns_away(Priority.BROWSE)
+    still.now = 0.005
+    page.leave()
+    assert gate.turns_away(Priority.BROWSE)  # its place rests
+    await asyncio.sleep(0.03)
+    (page,) = await fill(gate, Priority.BROWSE, 1)
+    still.now = 5.0
+    more = await fill(gate, Priority.BROWSE, LANES[Priority.BROWSE].running_max - 1)
+    for permit in (page, *more):
+        permit.leave()
+    assert gate.lanes[Priority.BROWSE].running == gate.under_way == 0
+
+
+async def test_who_waits_for_a_place_gets_it_when_rests_are_over() -> None:
+    """Nobody is forgotten in the line of a lane whose bound has changed meanwhile."""
+    gate = Gate()
+    for _ in range(30):
+        for permit in await fill(gate, Priority.PAY, 1):
+            permit.leave()
+    (page,) = await fill(gate, Priority.BROWSE, 1)
+    waiting = [asyncio.create_task(gate.enter(Priority.BROWSE)) for _ in range(3)]
+    await asyncio.sleep(0)
+    page.leave()
+    for waiter in waiting:
+        handed = await waiter
+        assert handed is not None
+        handed.leave()

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from math import exp
 from time import perf_counter
 
 from evertill.resilience.durations import Durations
@@ -44,6 +45,11 @@ class Lane:
 
         running_max: So many at once; of pages, which keep the worker's only thread for a millisecond each, few.
 
+        beside_max: So many at once while people buy: what a page takes of the thread, every purchase waits for.
+
+        rest: So many times as long as one took its place then stays empty: with one place and 4, pages have a fifth of
+            the thread at most.
+
         waiting_max: So many may wait for one of them to end.
 
         wait_seconds_max: And so long.
@@ -51,19 +57,21 @@ class Lane:
 
     share: float
     running_max: int
+    beside_max: int
     waiting_max: int = 0
     wait_seconds_max: float = 0.0
+    rest: float = 0.0
 
 
 # Payments may go past the limit (each has a session that was let in before it), up to a bound of their own.
 LANES = {
-    Priority.PAY: Lane(share=2.0, running_max=2_000),
-    Priority.CHECKOUT: Lane(share=1.0, running_max=1_000),
-    Priority.LINE: Lane(share=4.0, running_max=4, waiting_max=500, wait_seconds_max=3.0),
-    Priority.CONSOLE: Lane(share=4.0, running_max=4, waiting_max=32, wait_seconds_max=5.0),
-    Priority.CART: Lane(share=0.9, running_max=12, waiting_max=100, wait_seconds_max=0.5),
-    Priority.BROWSE: Lane(share=0.8, running_max=6, waiting_max=64, wait_seconds_max=0.3),
-    Priority.BOT: Lane(share=0.3, running_max=1, waiting_max=4, wait_seconds_max=0.2),
+    Priority.PAY: Lane(share=2.0, running_max=2_000, beside_max=2_000),
+    Priority.CHECKOUT: Lane(share=1.0, running_max=1_000, beside_max=1_000),
+    Priority.LINE: Lane(share=4.0, running_max=4, beside_max=4, waiting_max=500, wait_seconds_max=3.0),
+    Priority.CONSOLE: Lane(share=4.0, running_max=4, beside_max=4, waiting_max=32, wait_seconds_max=5.0),
+    Priority.CART: Lane(share=0.9, running_max=12, beside_max=6, waiting_max=100, wait_seconds_max=0.5),
+    Priority.BROWSE: Lane(share=0.8, running_max=6, beside_max=1, rest=4.0, waiting_max=64, wait_seconds_max=0.3),
+    Priority.BOT: Lane(share=0.3, running_max=1, beside_max=1, rest=9.0, waiting_max=4, wait_seconds_max=0.2),
 }
 
 
@@ -75,6 +83,11 @@ class LaneState:
     waiting: "deque[asyncio.Future[None]]" = field(default_factory=deque)
     admitted: int = 0
     refused: int = 0
+
+
+# People buy: so many purchases in the last half second, the older the less they count. It is forgotten as quickly.
+_BUYING, _BUYING_SECONDS = 10.0, 0.5
+_REST_SECONDS_MAX = 0.1
 
 
 _here: ContextVar["Permit | None"] = ContextVar("permit", default=None)
@@ -89,6 +102,8 @@ class Gate:
         self.durations: dict[str, Durations] = {}  # by kind: as many as lane_of knows
         self.under_way = 0
         self.clock = clock
+        self._bought = 0.0  # purchases of late, the older the less
+        self._bought_at = clock()
 
     async def enter(self, priority: Priority, kind: str = "") -> "Permit | None":
         """
@@ -103,13 +118,15 @@ class Gate:
         if self.turns_away(priority):
             return None
         lane, state = LANES[priority], self.lanes[priority]
-        if state.running < lane.running_max:
+        if state.running < self._places(lane):
             state.running += 1
         elif not await self._handed(lane, state):
             state.refused += 1
             return None
         state.admitted += 1
         self.under_way += 1
+        if priority <= Priority.CHECKOUT:
+            self._count_purchase()
         permit = Permit(self, priority, kind)
         _here.set(permit)
         return permit
@@ -118,7 +135,7 @@ class Gate:
         """Whether there is no room for one more of these, nor a place to wait for it; if so, it was refused."""
         lane, state = LANES[priority], self.lanes[priority]
         if self.under_way < self.limit.value * lane.share and (
-            state.running < lane.running_max or len(state.waiting) < lane.waiting_max
+            state.running < self._places(lane) or len(state.waiting) < lane.waiting_max
         ):
             return False
         state.refused += 1
@@ -135,23 +152,43 @@ class Gate:
             return place.done() and not place.cancelled()  # handed over in the very moment of giving up
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
-                self._hand_on(state)
+                self._hand_on(lane, state)
             raise
         return True
 
-    def left(self, priority: Priority, *, stepped_out: bool) -> None:
-        """Somebody is gone."""
+    def left(self, priority: Priority, seconds: float, *, stepped_out: bool) -> None:
+        """Somebody is gone who took so long."""
         self.under_way -= not stepped_out
-        self._hand_on(self.lanes[priority])
+        lane, state = LANES[priority], self.lanes[priority]
+        if lane.rest and self._buying:
+            pause = min(seconds * lane.rest, _REST_SECONDS_MAX)
+            asyncio.get_running_loop().call_later(pause, self._hand_on, lane, state)
+        else:
+            self._hand_on(lane, state)
 
-    def _hand_on(self, state: LaneState) -> None:
-        """A place in a lane is free: for the first who still waits, or for whoever comes."""
-        while state.waiting:
+    @property
+    def _buying(self) -> bool:
+        """Whether people buy: twenty or so a second, or more."""
+        return self._bought * exp((self._bought_at - self.clock()) / _BUYING_SECONDS) >= _BUYING
+
+    def _count_purchase(self) -> None:
+        now = self.clock()
+        self._bought = min(self._bought * exp((self._bought_at - now) / _BUYING_SECONDS) + 1, _BUYING * 2)
+        self._bought_at = now
+
+    def _places(self, lane: Lane) -> int:
+        """How many of this kind may run at this moment."""
+        return lane.beside_max if self._buying else lane.running_max
+
+    def _hand_on(self, lane: Lane, state: LaneState) -> None:
+        """A place in a lane is free: for those who still wait, or for whoever comes."""
+        state.running -= 1
+        places = self._places(lane)
+        while state.waiting and state.running < places:
             place = state.waiting.popleft()
             if not place.done():
+                state.running += 1
                 place.set_result(None)
-                return
-        state.running -= 1
 
 
 class Permit:
@@ -179,7 +216,7 @@ class Permit:
             if durations is None:
                 durations = gate.durations[self._kind] = Durations()
             durations.add(seconds)
-        gate.left(self._priority, stepped_out=self._stepped_out is not None)
+        gate.left(self._priority, now - self._began, stepped_out=self._stepped_out is not None)
 
     def step_out(self) -> None:
         """
