@@ -21,6 +21,7 @@ class Door:
 
     def __init__(self) -> None:
         self.served: list[str] = []
+        self.goes_on = asyncio.Event()
 
     def turned_away(self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> bytes | None:
         """By path."""
@@ -31,6 +32,9 @@ class Door:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Echo (ASGI)."""
         self.served.append(scope["path"])
+        if scope["path"] == "/stream":
+            await self._stream(send)
+            return
         body = b""
         while True:
             message = await receive()
@@ -40,6 +44,12 @@ class Door:
         headers = [(b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    async def _stream(self, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"6")]})
+        await self.goes_on.wait()
+        await send({"type": "http.response.body", "body": b"one", "more_body": True})
+        await send({"type": "http.response.body", "body": b"two"})
 
 
 @asynccontextmanager
@@ -97,6 +107,24 @@ async def test_requests_sent_in_one_go_are_answered_in_their_order() -> None:
         writer.write(_post("/full", b"a") + _post("/in", b"b") + _post("/full", b"c"))
         told = [await _answer(reader) for _ in range(3)]
     assert [(status, body) for status, _, body in told] == [(503, b"last"), (200, b"b"), (200, b"c")]
+
+
+async def test_the_head_of_a_stream_does_not_wait_for_its_body() -> None:
+    """Whoever listens is told that he is heard; what follows comes in its order."""
+    door = Door()
+    async with connected(door) as (reader, writer):
+        writer.write(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        door.goes_on.set()
+        assert await reader.readexactly(6) == b"onetwo"
+
+
+async def test_an_answer_without_a_body_is_sent() -> None:
+    """To HEAD, and where the sender then hangs up."""
+    for more in (b"", b"Connection: close\r\n"):
+        async with connected(Door()) as (reader, writer):
+            writer.write(b"HEAD /in HTTP/1.1\r\nHost: x\r\n" + more + b"\r\n")
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
 
 
 async def test_who_wants_the_connection_closed_gets_that_with_the_no() -> None:
