@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import sys
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -96,6 +97,11 @@ async def test_a_database_of_the_first_version_arrives_at_the_schema_a_fresh_one
     await old.execute("INSERT INTO stock (sku, on_hand) VALUES ('MUG', 5), ('TEA', 3), ('GONE', 0), ('ALL', 0)")
     for minute, lines in enumerate(([("MUG", 2), ("TEA", 1), ("MUG", 1)], [("MUG", 4), ("ALL", 6)]), start=1):
         await old.execute(_SHIPPED, minute, [sku for sku, _ in lines], [quantity for _, quantity in lines])
+    await old.execute(
+        """WITH made AS (INSERT INTO product (id, handle, title, created_at, updated_at)
+                         VALUES (gen_random_uuid(), 'mug', 'Mug', now() - interval '1 year', now()) RETURNING id)
+           INSERT INTO variant (sku, product_id, price_minor, currency) SELECT 'MUG', id, 1250, 'GBP' FROM made"""
+    )
     assert await migrate(named(server_url, name)) == SCHEMA_VERSION
     assert await old.fetchval(_DESCRIBED) == await connection.fetchval(_DESCRIBED)
     assert await old.fetchval("SELECT name FROM category") == "Mugs"
@@ -107,6 +113,9 @@ async def test_a_database_of_the_first_version_arrives_at_the_schema_a_fresh_one
     ]  # fmt: skip
     for row in moved:
         assert (row["id"].version, row["id"].int >> 80) == (7, int(row["moved_at"].timestamp() * 1000))
+    [price] = await old.fetch("SELECT sku, price_minor, deal_id, now() - since AS age FROM price_history")
+    assert (price["sku"], price["price_minor"], price["deal_id"]) == ("MUG", 1_250, None)
+    assert price["age"] < timedelta(minutes=1)  # of the time before nobody knows
     found = await audit(old, now=utc_now())
     assert found.counts()[Kind.UNITS_ON_HAND] == found.counts()[Kind.UNITS_SHIPPED] == 0
     await old.close()

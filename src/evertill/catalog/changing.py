@@ -4,6 +4,7 @@ import enum
 from datetime import datetime
 from uuid import UUID
 
+from evertill.deals.history import note_prices
 from evertill.refusals import Conflict, FieldProblem, Invalid, NotFound
 from evertill.staff import record_action
 from evertill.storage import Pool, Statements
@@ -85,6 +86,7 @@ async def change_price(
                 facts={"price_minor": before["price_minor"]},
             )
         await connection.execute(sql["change_price"], sku, price_minor, now)
+        await note_prices(connection, [sku])
         await record_action(
             connection,
             staff_id=staff_id,

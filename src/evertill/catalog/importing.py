@@ -23,6 +23,7 @@ import msgspec
 
 from evertill.catalog.incoming import ParsedProduct, ParsedVariant, RowProblem, slug_of
 from evertill.catalog.shopify import TOO_LONG_LINE, read_products
+from evertill.deals.history import note_prices
 from evertill.ids import id_at, new_id
 from evertill.refusals import Malformed
 from evertill.storage import Connection, Pool, Statements
@@ -252,6 +253,7 @@ async def _write(
     await connection.execute(sql["write_categories"])
     changed_products = await _lines(connection, "write_products", now)
     changed_variants = await _lines(connection, "write_variants", currency)
+    await note_prices(connection, await _skus(connection, changed_variants))
     changed_variants |= await _lines(connection, "write_new_stock", note, now)
     await connection.execute(sql["lock_stock"])
     changed_variants |= await _lines(connection, "change_stock", note, now)
@@ -332,3 +334,7 @@ def _stock_problem(row: asyncpg.Record) -> RowProblem:
 
 async def _lines(connection: Connection, statement: str, *arguments: object) -> set[int]:
     return {row["line"] for row in await connection.fetch(sql[statement], *arguments)}
+
+
+async def _skus(connection: Connection, lines: set[int]) -> list[str]:
+    return [row["sku"] for row in await connection.fetch(sql["skus_of_lines"], list(lines))]

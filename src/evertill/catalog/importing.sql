@@ -125,6 +125,10 @@ WITH written AS (
 )
 SELECT line FROM staged_variant JOIN written USING (sku)
 
+-- skus_of_lines --
+-- The SKUs of variants that are new or changed: their price may be another.
+SELECT sku FROM staged_variant WHERE line = ANY ($1::integer[])
+
 -- write_new_stock --
 -- Stock of SKUs that had none, and that it came. $1 the import's name, $2 now. Gives their lines.
 WITH written AS (

@@ -301,6 +301,7 @@ CREATE TABLE sale_event (
     CONSTRAINT sale_event_closes_after  CHECK (closes_at > opens_at),
     CONSTRAINT sale_event_members_first CHECK (members_from <= opens_at)
 );
+CREATE INDEX sale_event_by_closing ON sale_event (closes_at);
 
 -- A price on SKUs for a window of time; may be limited (units), members-only, capped per customer.
 --   claimed  units held by claims, and by orders whose payment has not ended yet
@@ -310,7 +311,7 @@ CREATE TABLE deal (
     id             uuid        PRIMARY KEY,
     event_id       uuid        NOT NULL REFERENCES sale_event (id),
     title          text        NOT NULL,
-    kind           text        NOT NULL,                   -- deals/pricing.py: Kind
+    kind           text        NOT NULL,                   -- deals/model.py: Kind
     value          bigint      NOT NULL,                   -- of a percentage its hundredths, else minor units
     currency       text        NOT NULL,
     begins_at      timestamptz NOT NULL,
@@ -391,8 +392,9 @@ CREATE INDEX claim_counted_holder   ON claim (deal_id, holder) WHERE state <> 'r
 CREATE INDEX claim_counted_customer ON claim (deal_id, customer_id) WHERE customer_id IS NOT NULL AND state <> 'released';
 CREATE INDEX claim_counted_network  ON claim (deal_id, network) WHERE network IS NOT NULL AND state IN ('held', 'ordered');
 
--- The price of a SKU over time, a row a change: the lowest of the last 30 days is stated beside a deal's price
--- (Directive 98/6/EC, article 6a).
+-- The price of a SKU over time, as everybody paid it, a row a change: the lowest of the last 30 days is stated beside a
+-- deal's price (Directive 98/6/EC, article 6a). What is foreseen is in it, dated ahead, and written anew when the plan
+-- changes; what is past is only ever added to (deals/history.py).
 CREATE TABLE price_history (
     sku          text        COLLATE "C" NOT NULL,
     since        timestamptz NOT NULL,

@@ -1,5 +1,5 @@
--- From version 4: sale events, deals and claims. Only new tables and new columns that may be empty: it may run before the
--- release that needs it is started.
+-- Version 5: sale events, deals, claims, and the history of prices. Runs after the release before it was stopped: a price
+-- which that one changed afterwards would be missing in the history.
 
 -- ---------------------------------------------------------------- deals
 
@@ -21,6 +21,7 @@ CREATE TABLE sale_event (
     CONSTRAINT sale_event_closes_after  CHECK (closes_at > opens_at),
     CONSTRAINT sale_event_members_first CHECK (members_from <= opens_at)
 );
+CREATE INDEX sale_event_by_closing ON sale_event (closes_at);
 
 -- A price on SKUs for a window of time; may be limited (units), members-only, capped per customer.
 --   claimed  units held by claims, and by orders whose payment has not ended yet
@@ -30,7 +31,7 @@ CREATE TABLE deal (
     id             uuid        PRIMARY KEY,
     event_id       uuid        NOT NULL REFERENCES sale_event (id),
     title          text        NOT NULL,
-    kind           text        NOT NULL,                   -- deals/pricing.py: Kind
+    kind           text        NOT NULL,                   -- deals/model.py: Kind
     value          bigint      NOT NULL,                   -- of a percentage its hundredths, else minor units
     currency       text        NOT NULL,
     begins_at      timestamptz NOT NULL,
@@ -111,8 +112,9 @@ CREATE INDEX claim_counted_holder   ON claim (deal_id, holder) WHERE state <> 'r
 CREATE INDEX claim_counted_customer ON claim (deal_id, customer_id) WHERE customer_id IS NOT NULL AND state <> 'released';
 CREATE INDEX claim_counted_network  ON claim (deal_id, network) WHERE network IS NOT NULL AND state IN ('held', 'ordered');
 
--- The price of a SKU over time, a row a change: the lowest of the last 30 days is stated beside a deal's price
--- (Directive 98/6/EC, article 6a).
+-- The price of a SKU over time, as everybody paid it, a row a change: the lowest of the last 30 days is stated beside a
+-- deal's price (Directive 98/6/EC, article 6a). What is foreseen is in it, dated ahead, and written anew when the plan
+-- changes; what is past is only ever added to (deals/history.py).
 CREATE TABLE price_history (
     sku          text        COLLATE "C" NOT NULL,
     since        timestamptz NOT NULL,
@@ -121,3 +123,8 @@ CREATE TABLE price_history (
     PRIMARY KEY (sku, since),
     CONSTRAINT price_history_positive CHECK (price_minor > 0)
 );
+
+-- ---- What is there already
+
+-- Every SKU's price, dated now: since when it has been that, nobody wrote down, and nothing is claimed of the time before.
+INSERT INTO price_history (sku, since, price_minor) SELECT sku, now(), price_minor FROM variant ORDER BY sku;

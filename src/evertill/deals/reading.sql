@@ -1,0 +1,58 @@
+-- What pages show of sale events and deals. Every answer brings the moment it holds for, by the database's clock.
+
+-- event --
+-- One event by its slug. $1 the slug.
+SELECT id, slug, name, theme, time_zone, opens_at, closes_at, members_from, ended_at, version, clock_timestamp() AS now
+  FROM sale_event
+ WHERE slug = $1
+
+-- deals_of_event --
+-- Its deals, the first first, each with its SKUs.
+  SELECT deal.id, event_id, title, kind, value, currency, begins_at, ends_at, deal.members_from, members_only, stackable,
+         units, claimed, sold, per_customer, claim_minutes, paused_at, deal.ended_at, deal.version,
+         sale_event.ended_at AS event_ended_at,
+         ARRAY(SELECT sku FROM deal_sku WHERE deal_id = deal.id ORDER BY sku) AS skus
+    FROM deal
+    JOIN sale_event ON sale_event.id = deal.event_id
+   WHERE deal.event_id = $1
+ORDER BY deal.begins_at, deal.id
+   LIMIT $2
+
+-- not_over --
+-- Events that run or are to come, the next to open first. A row without an event brings the moment where there is none.
+WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS now)
+  SELECT moment.now, event.*
+    FROM moment
+    LEFT JOIN LATERAL (
+         SELECT * FROM sale_event WHERE closes_at > moment.now AND ended_at IS NULL ORDER BY closes_at LIMIT $1
+         ) AS event ON true
+ORDER BY event.opens_at, event.id
+
+-- over --
+-- Events that are over, the last to close first: by their time or because they were stopped.
+  SELECT id, slug, name, theme, time_zone, opens_at, closes_at, members_from, ended_at, version
+    FROM sale_event
+   WHERE closes_at <= $1 OR ended_at IS NOT NULL
+ORDER BY closes_at DESC, id
+   LIMIT $2
+
+-- deals_of_skus --
+-- The deals on some SKUs that are not over, a row for each SKU of each; of one SKU a bound number, the next to end first.
+-- A row without a deal brings the moment where there is none.
+WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS now)
+  SELECT moment.now, asked.sku, found.*
+    FROM moment
+   CROSS JOIN unnest($1::text[]) AS asked (sku)
+    LEFT JOIN LATERAL (
+         SELECT deal.id, event_id, title, kind, value, currency, begins_at, ends_at, deal.members_from, members_only,
+                stackable, units, claimed, sold, per_customer, claim_minutes, paused_at, deal.ended_at, deal.version,
+                sale_event.ended_at AS event_ended_at
+           FROM deal_sku
+           JOIN deal ON deal.id = deal_sku.deal_id
+           JOIN sale_event ON sale_event.id = deal.event_id
+          WHERE deal_sku.sku = asked.sku
+            AND deal.ends_at > moment.now AND deal.ended_at IS NULL AND sale_event.ended_at IS NULL
+          ORDER BY deal.ends_at, deal.id
+          LIMIT $2
+         ) AS found ON true
+ORDER BY asked.sku, found.begins_at, found.id
