@@ -30,6 +30,7 @@ from evertill.checkout.sessions import Sessions
 from evertill.checkout.settling import Settling
 from evertill.checkout.till import Till
 from evertill.clock import Clock, utc_now
+from evertill.deals import Claims, Deal, Sweeper, deal_price
 from evertill.duties import Duty
 from evertill.idempotency import forget_old
 from evertill.logs import begin_logging
@@ -136,6 +137,7 @@ def _open_shop(
             yield
             # A drain: what was asked is finished, then duties end their round, then pools close.
             await shop.sessions.groups.drain()
+            await shop.claims.groups.drain()
             await shop.checkout.drain()
             stopping.set()
             await asyncio.wait(duties, timeout=30)
@@ -223,10 +225,11 @@ async def open_shop(
         desk,
         per_address=PerAddress(settings.waiting_room_per_address, settings.waiting_room_per_address_minute),
     )
+    claims = Claims(till_pool, price=_price_of)
     heart = Heart(
         pulse,
         gate=gate,
-        groups=(till.groups, sessions.groups, tickets.groups),
+        groups=(till.groups, sessions.groups, tickets.groups, claims.groups),
         takings=till.takings,
         pools=(browse, desk, till_pool, console, outside),
         auditor=auditor,
@@ -247,11 +250,16 @@ async def open_shop(
         provider=provider,
         rooms=Rooms(desk, signer, clock=clock),
         tickets=tickets,
+        claims=claims,
         gate=gate,
         auditor=auditor,
         heart=heart,
         watchers=Watchers(),
     )
+
+
+def _price_of(list_minor: int, deal: Deal) -> int:
+    return deal_price(list_minor, kind=deal.kind, value=deal.value)
 
 
 def _duties(shop: Shop) -> list[Duty]:
@@ -285,6 +293,7 @@ def _duties(shop: Shop) -> list[Duty]:
         Duty("waiting rooms", shop.rooms.refresh, pause_seconds=1.0),
         Duty("usher", usher.run_once, pause_seconds=1.0),
         Duty("reconciler", reconciler.run_once, pause_seconds=1.0),
+        Duty("sweeper of claims", Sweeper(shop.till_pool).run_once, pause_seconds=1.0),
         Duty("finisher", finisher.run_once, pause_seconds=1.0),
         Duty("sender", sender.run_once, pause_seconds=0.5, steps_aside=buyers_wait),
         Duty("webhooks", webhooks.run_once, pause_seconds=0.5, steps_aside=buyers_wait),

@@ -7,6 +7,7 @@ from evertill.checkout.complete import Checkout
 from evertill.checkout.compose import House
 from evertill.checkout.sessions import Sessions
 from evertill.clock import Clock
+from evertill.deals import Claims
 from evertill.payments.model import Provider
 from evertill.pulse import Heart, Watchers
 from evertill.resilience import Gate
@@ -26,7 +27,7 @@ class Shop:
     signer: Signer
     browse: Pool  # reading: pages and searches
     desk: Pool  # writing outside the till: carts, accounts
-    till_pool: Pool  # checkout sessions and orders, nothing else
+    till_pool: Pool  # checkout sessions, orders and claims, nothing else
     console: Pool  # the operator console
     outside: Pool  # the sandbox provider's own
     sessions: Sessions
@@ -35,6 +36,7 @@ class Shop:
     gate: Gate  # who is let in when too many come
     rooms: Rooms  # where people stand in line
     tickets: Tickets
+    claims: Claims  # units of limited deals
     auditor: Auditor
     heart: Heart  # what this worker tells of itself, and sees of all
     watchers: Watchers  # of the live page

@@ -17,6 +17,7 @@ from evertill.checkout.complete import Checkout
 from evertill.checkout.model import Completion
 from evertill.checkout.placing import Placed
 from evertill.clock import utc_now
+from evertill.deals import Claiming
 from evertill.figures import SeenFigures
 from evertill.ids import new_id
 from evertill.notices import Sender
@@ -29,10 +30,12 @@ from evertill.shop import Shop
 from evertill.storage import Connection
 from tests.buying import open_session, placing
 from tests.conftest import put_on_hand
+from tests.dealing import make_deal
 from tests.hearts import heart_of
 from tests.providers import Ledger
 
 SAM = UUID("01990000-0000-7000-8000-000000000001")
+DEAL = UUID("01990000-0000-7000-8000-0000000000d1")
 
 HOLD = timedelta(days=365)
 
@@ -103,6 +106,26 @@ class History:
         assert isinstance(under_way, Placed)
         self.orders["pending"] = under_way.order_id
         await open_session(shop, ("MUG", 5), owner="browser:looking")
+        await self.claimed()
+
+    async def claimed(self) -> None:
+        """One claim that is held; one that a held order took over; one that was bought."""
+        await make_deal(self.shop.desk, DEAL, "LAST", "MUG", units=5, per_customer=2, claim_minutes=1_440)
+        claims = [
+            await self.shop.claims.claim(Claiming(DEAL, sku, 1, f"browser:{number}"))
+            for number, sku in enumerate(("LAST", "MUG", "MUG"))
+        ]
+        await self.shop.desk.execute(
+            """WITH taken AS (
+                   UPDATE claim SET state = row.state, order_id = row.order_id
+                     FROM (VALUES ($1::uuid, 'ordered', $2::uuid), ($3, 'bought', $4)) AS row (id, state, order_id)
+                    WHERE claim.id = row.id
+               ), bought AS (
+                   UPDATE deal SET claimed = claimed - 1, sold = sold + 1
+               )
+               UPDATE stock SET claimed = claimed - 2 WHERE sku = 'MUG'""",
+            claims[1].id, self.orders["held"], claims[2].id, self.orders["confirmed"],
+        )  # fmt: skip
 
     async def bought(self) -> UUID:
         session = await open_session(self.shop, ("MUG", 2), ("TEA", 1))
@@ -160,11 +183,11 @@ _COPY = "INSERT INTO payment_attempt (id, order_id, provider, method, amount_min
 WOUNDS = (
     Wound(
         Kind.UNITS_CLAIMED, "", "sku:MUG", ("UPDATE stock SET claimed = claimed + 1 WHERE sku = 'MUG'",),
-        (("stock", {"claimed": 3}), ("order_line, summed", {"claimed": 2})),
+        (("stock", {"claimed": 3}), ("order_line, summed", {"claimed": 2}), ("claim, summed", {"claimed": 0})),
     ),
     Wound(
         Kind.UNITS_SOLD, "", "sku:TEA", ("UPDATE stock SET sold = sold - 1 WHERE sku = 'TEA'",),
-        (("stock", {"sold": 0}), ("order_line, summed", {"sold": 1})),
+        (("stock", {"sold": 0}), ("order_line, summed", {"sold": 1}), ("claim, summed", {"held": 0})),
     ),
     Wound(
         Kind.OVERSOLD, "", "sku:MUG",
@@ -172,7 +195,7 @@ WOUNDS = (
          f"{_MOVED} SELECT gen_random_uuid(), sku, 4 - sum(units), 'import', now() FROM stock_movement"
          " WHERE sku = 'MUG' GROUP BY sku"),
         (("stock", {"on_hand": 4, "claimed": 2, "sold": 3, "free": -1}),
-         ("order_line, summed", {"claimed": 2, "sold": 3})),
+         ("order_line, summed", {"claimed": 2, "sold": 3}), ("claim, summed", {"claimed": 0})),
     ),
     Wound(
         Kind.UNITS_ON_HAND, "", "sku:TEA", ("UPDATE stock SET on_hand = on_hand + 7 WHERE sku = 'TEA'",),
@@ -190,6 +213,28 @@ WOUNDS = (
          ("order_line, summed", {"of_shipped_orders": 2, "units": 2}),
          ("stock_movement", {"units": 1_000}), ("stock_movement", {"units": -1, "reason": "import"}),
          ("stock_movement", {"units": -1, "reason": "shipped"})),
+    ),
+    Wound(
+        Kind.DEAL_CLAIMED, "", f"deal:{DEAL}", ("UPDATE deal SET claimed = claimed + 1",),
+        (("deal", {"claimed": 3, "sold": 1}), ("claim, summed", {"claims": 3, "claimed": 2, "sold": 1})),
+    ),
+    Wound(
+        Kind.DEAL_SOLD, "", f"deal:{DEAL}", ("UPDATE deal SET sold = sold - 1",),
+        (("deal", {"claimed": 2, "sold": 0}), ("claim, summed", {"claims": 3, "claimed": 2, "sold": 1})),
+    ),
+    Wound(
+        Kind.LIMIT_PASSED, "", f"deal:{DEAL}",
+        ("UPDATE claim SET holder = 'browser:0' WHERE state = 'bought'", "UPDATE deal SET per_customer = 1"),
+        (("deal", {"per_customer": 1}), ("claim, summed", {"claims": 3}),
+         ("claim, summed of one customer", {"units": 2, "claims": 2, "customer_id": None})),
+    ),
+    Wound(
+        Kind.CLAIM_NOT_IN_ORDER, "cancelled", "claim:", ("UPDATE claim SET order_id = $1 WHERE state = 'bought'",),
+        (("claim", {"state": "bought", "order_id": "{order}"}), ("orders", {"state": "cancelled", "units": 2})),
+    ),
+    Wound(
+        Kind.CLAIM_PAST_END, "", "claim:", (f"UPDATE claim SET expires_at = {PAST} WHERE state = 'held'",),
+        (("claim", {"state": "held", "order_id": None}),),
     ),
     Wound(
         Kind.ORDER_WITHOUT_LINES, "cancelled", "order:{order}", ("DELETE FROM order_line WHERE order_id = $1",),
@@ -375,6 +420,7 @@ async def test_units_that_no_order_explains_at_all(history: History, connection:
     assert anomaly.proof == (
         Row("stock", {"sku": "GONE", "on_hand": 1, "claimed": 1, "sold": 0, "free": 0}),
         Row("order_line, summed", {"of_orders": 0, "claimed": 0, "sold": 0}),
+        Row("claim, summed", {"held": 0, "claimed": 0}),
     )
 
 

@@ -19,6 +19,8 @@ SHOWN_MAX = 20  # anomalies of a kind that are shown with their proof; all are c
 # How long past its time something may be before nobody is at it. Longer than the longest pause between two tries of
 # a payment (resilience/policies.py), so that what is tried again and again is never taken for forgotten.
 PATIENCE = timedelta(minutes=15)
+# And a claim: sweepers come every second.
+CLAIM_PATIENCE = timedelta(minutes=5)
 
 
 class Kind(enum.StrEnum):
@@ -34,7 +36,7 @@ class Kind(enum.StrEnum):
 
     UNITS_CLAIMED = (
         "units_claimed",
-        "More or fewer units are claimed than orders with an open payment hold: set claimed to what those orders say.",
+        "More or fewer units are claimed than orders with an open payment and claims hold: set claimed to their sum.",
     )
     UNITS_SOLD = (
         "units_sold",
@@ -52,6 +54,27 @@ class Kind(enum.StrEnum):
     UNITS_SHIPPED = (
         "units_shipped",
         "Stock movements say that more or fewer units were shipped than shipped orders have: compare order by order.",
+    )
+    DEAL_CLAIMED = (
+        "deal_claimed",
+        "More or fewer units of a deal are claimed than its claims hold: set its claimed to what they say.",
+    )
+    DEAL_SOLD = (
+        "deal_sold",
+        "More or fewer units of a deal are sold than its claims say were bought: set its sold to what they say.",
+    )
+    LIMIT_PASSED = (
+        "limit_passed",
+        "A customer has more of a deal than one may: cancel what is too much. It is also said of a limit that was "
+        "lowered while the deal ran.",
+    )
+    CLAIM_NOT_IN_ORDER = (
+        "claim_not_in_order",
+        "A claim says it was ordered or bought, and its order is not there, off, or has fewer units: compare the two.",
+    )
+    CLAIM_PAST_END = (
+        "claim_past_end",
+        "A claim is past its end, and its units were not given back in time: does the sweeper of claims run?",
     )
     ORDER_WITHOUT_LINES = ("order_without_lines", "An order of nothing: find its lines in a backup, or cancel it.")
     LINE_WITHOUT_ORDER = ("line_without_order", "Lines of an order that is not there: find the order in a backup.")
@@ -160,8 +183,8 @@ class Check(msgspec.Struct, frozen=True):
 CHECKS = (
     Check(
         "units",
-        "On hand is free, claimed and sold; what is claimed or sold is in one order",
-        ("stock", "orders", "order_line"),
+        "On hand is free, claimed and sold; what is claimed or sold is in one order, or one claim",
+        ("stock", "orders", "order_line", "claim"),
         (Kind.UNITS_CLAIMED, Kind.UNITS_SOLD, Kind.OVERSOLD),
     ),
     Check(
@@ -169,6 +192,12 @@ CHECKS = (
         "On hand is what came and went; what was shipped is in one order",
         ("stock", "stock_movement", "orders", "order_line"),
         (Kind.UNITS_ON_HAND, Kind.UNITS_SHIPPED),
+    ),
+    Check(
+        "claims",
+        "A deal's units are its claims, and those its orders; limits hold, and ends",
+        ("deal", "claim", "orders", "order_line"),
+        (Kind.DEAL_CLAIMED, Kind.DEAL_SOLD, Kind.LIMIT_PASSED, Kind.CLAIM_NOT_IN_ORDER, Kind.CLAIM_PAST_END),
     ),
     Check(
         "lines",

@@ -10,6 +10,7 @@ import msgspec
 
 from evertill.audit.model import (
     CHECKS,
+    CLAIM_PATIENCE,
     PATIENCE,
     SHOWN_MAX,
     Anomaly,
@@ -127,6 +128,8 @@ async def _run(connection: Connection, check: Check, now: datetime) -> tuple[Fin
 def _moments(check: Check, now: datetime) -> tuple[object, ...]:
     """What a check must know beside the tables."""
     match check.name:
+        case "claims":
+            return (now - CLAIM_PATIENCE,)
         case "overdue":
             return (now - PATIENCE,)
         case "outbox":

@@ -19,6 +19,8 @@ UNION ALL SELECT 'orders', count(*) FROM orders
 UNION ALL SELECT 'order_line', count(*) FROM order_line
 UNION ALL SELECT 'payment_attempt', count(*) FROM payment_attempt
 UNION ALL SELECT 'refund', count(*) FROM refund
+UNION ALL SELECT 'deal', count(*) FROM deal
+UNION ALL SELECT 'claim', count(*) FROM claim
 UNION ALL SELECT 'checkout_session', count(*) FROM checkout_session
 UNION ALL SELECT 'attempt_key', count(*) FROM attempt_key
 UNION ALL SELECT 'outbox', count(*) FROM outbox
@@ -29,14 +31,20 @@ UNION ALL SELECT 'order_event', count(*) FROM order_event;
 -- table and the facts, or null where the proof is that there is no such row.
 
 -- find_units --
--- Claimed is what orders whose payment is open hold of a SKU, sold is what confirmed ones hold, and both fit on hand.
-WITH spoken AS (
+-- Claimed is what orders whose payment is open hold of a SKU, and claims that no order took over yet; sold is what
+-- confirmed ones hold; both fit on hand.
+WITH ordered AS (
     SELECT order_line.sku,
            coalesce(sum(quantity) FILTER (WHERE state <> 'confirmed'), 0) AS claimed,
            coalesce(sum(quantity) FILTER (WHERE state = 'confirmed'), 0)  AS sold
       FROM orders JOIN order_line ON order_line.order_id = orders.id
      WHERE state IN ('pending', 'held', 'confirmed')
      GROUP BY order_line.sku
+), held AS (
+    SELECT sku, sum(quantity) AS units FROM claim WHERE state = 'held' GROUP BY sku
+), spoken AS (
+    SELECT sku, coalesce(ordered.claimed, 0) + coalesce(held.units, 0) AS claimed, ordered.sold
+      FROM ordered FULL JOIN held USING (sku)
 ), wrong AS (
     SELECT kind.name AS kind, coalesce(stock.sku, spoken.sku) AS key
       FROM stock
@@ -73,6 +81,11 @@ SELECT key, 'order_line, summed',
                FROM order_line
                JOIN orders ON orders.id = order_line.order_id AND orders.state IN ('pending', 'held', 'confirmed')
             ) AS spoken ON spoken.sku = key
+ GROUP BY key
+UNION ALL
+SELECT key, 'claim, summed', json_build_object('held', count(claim.id), 'claimed', coalesce(sum(quantity), 0))
+  FROM unnest($1::text[]) AS key
+  LEFT JOIN claim ON claim.sku = key AND claim.state = 'held'
  GROUP BY key;
 
 -- find_movements --
@@ -135,6 +148,114 @@ SELECT key, 'stock_movement',
        )
   FROM unnest($1::text[]) AS key
  CROSS JOIN LATERAL (SELECT * FROM stock_movement WHERE sku = key ORDER BY id DESC LIMIT 3) AS last;
+
+-- find_claims --
+-- What a deal counts are its claims, where it is limited; nobody, by browser or by account, has more than the limit; a claim
+-- that was ordered or bought is in its order, and that is on; before $2 what is over should have been released.
+WITH spoken AS (
+    SELECT deal_id,
+           coalesce(sum(quantity) FILTER (WHERE state <> 'bought'), 0) AS claimed,
+           coalesce(sum(quantity) FILTER (WHERE state = 'bought'), 0)  AS sold
+      FROM claim
+     WHERE state <> 'released'
+     GROUP BY deal_id
+), had AS (
+    SELECT deal_id, sum(quantity) AS units FROM claim WHERE state <> 'released' GROUP BY deal_id, holder
+    UNION ALL
+    SELECT deal_id, sum(quantity) FROM claim
+     WHERE state <> 'released' AND customer_id IS NOT NULL GROUP BY deal_id, customer_id
+), wrong AS (
+    SELECT kind.name AS kind, 'deal' AS about, coalesce(deal.id, spoken.deal_id) AS key
+      FROM deal
+      FULL JOIN spoken ON spoken.deal_id = deal.id
+     CROSS JOIN LATERAL (VALUES
+               ('deal_claimed', coalesce(deal.claimed, 0) <> coalesce(spoken.claimed, 0)),
+               ('deal_sold',    coalesce(deal.sold, 0) <> coalesce(spoken.sold, 0))
+           ) AS kind (name, holds)
+     WHERE kind.holds AND (deal.units IS NOT NULL OR spoken.deal_id IS NOT NULL)
+    UNION ALL
+    SELECT DISTINCT 'limit_passed', 'deal', deal.id
+      FROM had JOIN deal ON deal.id = had.deal_id
+     WHERE had.units > deal.per_customer
+    UNION ALL
+    SELECT 'claim_not_in_order', 'claim', claim.id
+      FROM claim
+      LEFT JOIN orders ON orders.id = claim.order_id
+     WHERE claim.state IN ('ordered', 'bought')
+       AND (orders.id IS NULL
+            OR CASE claim.state WHEN 'ordered' THEN orders.state NOT IN ('pending', 'held')
+                                ELSE orders.state NOT IN ('confirmed', 'shipped') END
+            OR claim.quantity > (SELECT coalesce(sum(order_line.quantity), 0) FROM order_line
+                                  WHERE order_line.order_id = orders.id AND order_line.sku = claim.sku))
+    UNION ALL
+    SELECT 'claim_past_end', 'claim', id FROM claim WHERE state = 'held' AND expires_at < $2
+), placed AS (
+    SELECT kind, about, key, count(*) OVER (PARTITION BY kind) AS of_kind,
+           row_number() OVER (PARTITION BY kind ORDER BY key) AS place
+      FROM wrong
+)
+  SELECT kind, about, key::text, of_kind FROM placed WHERE place <= $1 ORDER BY kind, place;
+
+-- prove_claims --
+-- Of a deal what it counts, what its claims sum up to, and the three who have most above the limit; of a claim itself, and
+-- its order.
+WITH named AS (
+    SELECT key, claim.id IS NOT NULL AS is_claim, claim.*
+      FROM unnest($1::text[]) AS key
+      LEFT JOIN claim ON claim.id = key::uuid
+)
+SELECT key, 'deal' AS "table",
+       CASE WHEN deal.id IS NOT NULL THEN json_build_object(
+           'id', deal.id, 'units', units, 'claimed', claimed, 'sold', sold, 'per_customer', per_customer
+       ) END AS facts
+  FROM named
+  LEFT JOIN deal ON deal.id = key::uuid
+ WHERE NOT is_claim
+UNION ALL
+SELECT key, 'claim, summed',
+       json_build_object(
+           'claims', count(claim.id),
+           'claimed', coalesce(sum(claim.quantity) FILTER (WHERE claim.state <> 'bought'), 0),
+           'sold', coalesce(sum(claim.quantity) FILTER (WHERE claim.state = 'bought'), 0)
+       )
+  FROM named
+  LEFT JOIN claim ON claim.deal_id = key::uuid AND claim.state <> 'released'
+ WHERE NOT is_claim
+ GROUP BY key
+UNION ALL
+SELECT key, 'claim, summed of one customer',
+       json_build_object('customer_id', most.customer_id, 'first', most.first, 'claims', most.claims, 'units', most.units)
+  FROM named
+  JOIN deal ON deal.id = key::uuid
+ CROSS JOIN LATERAL (
+        SELECT NULL::uuid AS customer_id, min(id::text) AS first, count(*) AS claims, sum(quantity) AS units
+          FROM claim WHERE claim.deal_id = deal.id AND claim.state <> 'released'
+         GROUP BY holder HAVING sum(quantity) > deal.per_customer
+         UNION ALL
+        SELECT customer_id, min(id::text), count(*), sum(quantity)
+          FROM claim WHERE claim.deal_id = deal.id AND claim.state <> 'released' AND customer_id IS NOT NULL
+         GROUP BY customer_id HAVING sum(quantity) > deal.per_customer
+         ORDER BY units DESC, first
+         LIMIT 3
+       ) AS most
+UNION ALL
+SELECT key, 'claim',
+       json_build_object(
+           'id', id, 'deal_id', deal_id, 'sku', sku, 'quantity', quantity, 'state', state, 'expires_at', expires_at,
+           'order_id', order_id
+       )
+  FROM named
+ WHERE is_claim
+UNION ALL
+SELECT key, 'orders',
+       CASE WHEN orders.id IS NOT NULL THEN json_build_object(
+           'id', orders.id, 'number', number, 'state', orders.state,
+           'units', (SELECT coalesce(sum(order_line.quantity), 0) FROM order_line
+                      WHERE order_line.order_id = orders.id AND order_line.sku = named.sku)
+       ) END
+  FROM named
+  LEFT JOIN orders ON orders.id = named.order_id
+ WHERE is_claim AND named.order_id IS NOT NULL;
 
 -- find_lines --
 -- An order has lines and is their sum; a line has its order.

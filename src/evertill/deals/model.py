@@ -154,6 +154,7 @@ class Claim(msgspec.Struct, frozen=True):
     extended_at: datetime | None = None
     order_id: UUID | None = None
     ended_because: Because | None = None
+    network: int | None = None  # where it was asked for, hashed; None: not counted
 
     def lives(self, moment: datetime) -> bool:
         """Whether its units are its holder's at this moment."""

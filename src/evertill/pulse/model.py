@@ -25,7 +25,7 @@ FORGOTTEN = timedelta(minutes=1)  # a worker that was silent for so long is gone
 LANES = ("pay", "checkout", "line", "console", "cart", "browse", "bot")  # the most important first
 KINDS = ("open", "pay", "page pay")
 PAYING = ("pay", "page pay")
-GROUPS = ("till", "sessions", "tickets")
+GROUPS = ("till", "sessions", "tickets", "claims")
 
 
 def figure(name: str, *labels: str) -> str:

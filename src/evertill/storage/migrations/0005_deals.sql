@@ -111,6 +111,8 @@ CREATE INDEX claim_of_order    ON claim (order_id)    WHERE order_id IS NOT NULL
 CREATE INDEX claim_counted_holder   ON claim (deal_id, holder) WHERE state <> 'released';
 CREATE INDEX claim_counted_customer ON claim (deal_id, customer_id) WHERE customer_id IS NOT NULL AND state <> 'released';
 CREATE INDEX claim_counted_network  ON claim (deal_id, network) WHERE network IS NOT NULL AND state IN ('held', 'ordered');
+-- How many a holder made in the last minute, whatever became of them.
+CREATE INDEX claim_lately ON claim (holder, claimed_at);
 
 -- The price of a SKU over time, as everybody paid it, a row a change: the lowest of the last 30 days is stated beside a
 -- deal's price (Directive 98/6/EC, article 6a). What is foreseen is in it, dated ahead, and written anew when the plan

@@ -1,0 +1,261 @@
+"""
+Claiming units of deals, in groups: many at once, each whole or not at all, and never one too many.
+
+    claim, release ──► lock stock ─► lock deals ─► read the clock ─► lock claims ─► decide (granting.py)
+                                                                                        │
+                       commit ◄── move deals ◄── move stock ◄── write claims ◄──────────┘
+
+Rows are locked as the till does, lengthened: stock, deals, claims; within each by key (docs/decisions/0016).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+
+from evertill import stock
+from evertill.clock import Clock
+from evertill.deals.granting import Book, Bounds, Claiming, Offer, Price, Releasing, Shelf
+from evertill.deals.model import Because, Claim, ClaimState, Deal, Kind
+from evertill.refusals import FieldProblem, Invalid
+from evertill.storage import Connection, Groups, Pool, Statements
+
+sql = Statements.of(__package__, "claiming.sql")
+stock_sql = Statements.of(stock.__name__)
+
+QUANTITY_MAX = 999
+
+_MINUTE = timedelta(minutes=1)
+_RETRIES_MAX = 4
+
+
+class Claims:
+    """
+    One per worker. Any number of workers may claim of the same deal.
+
+    Args:
+        price: What a deal makes of a list price.
+
+        clock: Instead of the database's, for tests.
+    """
+
+    def __init__(self, pool: Pool, *, price: Price, bounds: Bounds | None = None, clock: Clock | None = None) -> None:
+        self._pool = pool
+        self._price = price
+        self._bounds = bounds or Bounds()
+        self._clock = clock
+        self.groups: Groups[Claiming | Releasing, Claim] = Groups("claims", self._run)
+
+    async def claim(self, ask: Claiming) -> Claim:
+        """
+        Units of a deal, held for its holder from now on. Pressing twice is one claim; another quantity changes it.
+
+        Raises:
+            Invalid: The quantity is none.
+            NotFound: There is no such deal, or not of this SKU.
+            NotAllowed: It is for members.
+            Conflict: It has not begun, is paused, over, or all claimed; or this customer has as many as one may.
+            TooMany: Too many by this holder in a minute, or from this address at once.
+            Unavailable: Not at this moment; nothing was claimed.
+        """
+        if not 1 <= ask.quantity <= QUANTITY_MAX:
+            problem = f"Must be a whole number from 1 to {QUANTITY_MAX}."
+            raise Invalid("invalid_quantity", f"How many? {problem}", fields=[FieldProblem("quantity", problem)])
+        return await self.groups.submit(ask)
+
+    async def release(self, ask: Releasing) -> Claim:
+        """
+        Give a claim back; its units are everybody's at once. Doing so twice changes nothing.
+
+        Raises:
+            NotFound: It is not theirs.
+            Conflict: It is part of an order.
+            Unavailable: Not at this moment; the claim stands.
+        """
+        return await self.groups.submit(ask)
+
+    async def _run(self, asks: Sequence[Claiming | Releasing]) -> Sequence[Claim | Exception]:
+        for tried in range(_RETRIES_MAX):
+            try:
+                return await self._write(asks)
+            except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
+                if tried == _RETRIES_MAX - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _write(self, asks: Sequence[Claiming | Releasing]) -> Sequence[Claim | Exception]:
+        async with self._pool.acquire("deals.claim") as connection, connection.transaction():
+            book = await self._open_book(connection, asks)
+            answers: list[Claim | Exception] = [
+                book.grant(ask) if isinstance(ask, Claiming) else book.give_back(ask) for ask in asks
+            ]
+            await _write_book(connection, book)
+        return answers
+
+    async def _open_book(self, connection: Connection, asks: Sequence[Claiming | Releasing]) -> Book:
+        """Lock, in order, all that the group may change, and read all that decides."""
+        claimings = [ask for ask in asks if isinstance(ask, Claiming)]
+        releasings = [ask for ask in asks if isinstance(ask, Releasing)]
+        subjects = {(ask.deal_id, ask.sku) for ask in claimings} | await _subjects(connection, releasings)
+        shelves = await lock_shelves(connection, {sku for _, sku in subjects})
+        offers, moment = await lock_deals(connection, {deal_id for deal_id, _ in subjects}, self._clock)
+        known = [ask for ask in claimings if ask.deal_id in offers]
+        return Book(
+            moment,
+            offers=offers,
+            shelves=shelves,
+            claims=await _lock_claims(connection, releasings, known, offers),
+            lately=await _lately(connection, known, moment),
+            nearby=await _nearby(connection, known),
+            price=self._price,
+            bounds=self._bounds,
+        )
+
+
+async def lock_shelves(connection: Connection, skus: Iterable[str]) -> dict[str, Shelf]:
+    """The stock of these SKUs, locked in one order."""
+    rows = await connection.fetch(stock_sql["lock_stock"], list(skus))
+    return {row["sku"]: Shelf(row["free"], row["price_minor"], row["on_sale"]) for row in rows}
+
+
+async def lock_deals(
+    connection: Connection, ids: Iterable[UUID], clock: Clock | None
+) -> tuple[dict[UUID, Offer], datetime]:
+    """The deals, locked in one order after their stock, and the moment the locks were had."""
+    locked = list(ids)
+    await connection.execute(sql["lock_deals"], locked)
+    rows = await connection.fetch(sql["locked_deals"], locked, clock() if clock is not None else None)
+    offers = {
+        row["id"]: Offer(_deal_of(row), frozenset(row["skus"]), row["time_zone"])
+        for row in rows
+        if row["id"] is not None
+    }
+    return offers, rows[0]["moment"]
+
+
+async def _subjects(connection: Connection, releasings: Sequence[Releasing]) -> set[tuple[UUID, str]]:
+    if not releasings:
+        return set()
+    rows = await connection.fetch(sql["peek_claims"], [ask.claim_id for ask in releasings])
+    return {(row["deal_id"], row["sku"]) for row in rows}
+
+
+async def _lock_claims(
+    connection: Connection, releasings: Sequence[Releasing], claimings: Sequence[Claiming], offers: Mapping[UUID, Offer]
+) -> list[Claim]:
+    rows = await connection.fetch(
+        sql["lock_claims"],
+        [ask.claim_id for ask in releasings],
+        [ask.deal_id for ask in claimings],
+        [ask.holder for ask in claimings],
+        [ask.customer_id for ask in claimings],
+        [offers[ask.deal_id].deal.per_customer is not None for ask in claimings],
+    )
+    return [_claim_of(row) for row in rows]
+
+
+async def _lately(connection: Connection, claimings: Sequence[Claiming], moment: datetime) -> dict[str, int]:
+    if not claimings:
+        return {}
+    holders = list({ask.holder for ask in claimings})
+    rows = await connection.fetch(sql["claims_lately"], holders, moment - _MINUTE)
+    return {row["holder"]: row["claims"] for row in rows}
+
+
+async def _nearby(connection: Connection, claimings: Sequence[Claiming]) -> dict[tuple[UUID, int], int]:
+    counted = list({(ask.deal_id, ask.network) for ask in claimings if ask.network is not None})
+    if not counted:
+        return {}
+    rows = await connection.fetch(
+        sql["claims_nearby"], [deal_id for deal_id, _ in counted], [network for _, network in counted]
+    )
+    return {(row["deal_id"], row["network"]): row["claims"] for row in rows}
+
+
+async def _write_book(connection: Connection, book: Book) -> None:
+    changed, made = list(book.changed.values()), list(book.made.values())
+    if changed:
+        await connection.execute(
+            sql["change_claims"],
+            [claim.id for claim in changed],
+            [claim.quantity for claim in changed],
+            [claim.state for claim in changed],
+            [claim.ended_because for claim in changed],
+            book.moment,
+        )
+    if made:
+        await connection.execute(
+            sql["make_claims"],
+            [claim.id for claim in made],
+            [claim.deal_id for claim in made],
+            [claim.sku for claim in made],
+            [claim.quantity for claim in made],
+            [claim.price_minor for claim in made],
+            [claim.holder for claim in made],
+            [claim.customer_id for claim in made],
+            [claim.network for claim in made],
+            [claim.state for claim in made],
+            [claim.expires_at for claim in made],
+            [claim.ended_because for claim in made],
+            book.moment,
+        )
+    await _move(connection, book)
+
+
+async def _move(connection: Connection, book: Book) -> None:
+    moves, deals = stock.Moves(), dict.fromkeys((deal_id for deal_id, _ in book.moved), 0)
+    for (deal_id, sku), units in book.moved.items():
+        moves.claim([(sku, units)])
+        deals[deal_id] += units
+    skus, claimed, sold = moves.columns()
+    if skus:
+        await connection.execute(stock_sql["move_stock"], skus, claimed, sold)
+    moved = {deal_id: units for deal_id, units in deals.items() if units}
+    if moved:
+        await connection.execute(sql["move_deals"], list(moved), list(moved.values()))
+
+
+def _deal_of(row: asyncpg.Record) -> Deal:
+    return Deal(
+        id=row["id"],
+        event_id=row["event_id"],
+        title=row["title"],
+        kind=Kind(row["kind"]),
+        value=row["value"],
+        currency=row["currency"],
+        begins_at=row["begins_at"],
+        ends_at=row["ends_at"],
+        members_from=row["members_from"],
+        members_only=row["members_only"],
+        stackable=row["stackable"],
+        units=row["units"],
+        claimed=row["claimed"],
+        sold=row["sold"],
+        per_customer=row["per_customer"],
+        claim_minutes=row["claim_minutes"],
+        paused_at=row["paused_at"],
+        ended_at=row["ended_at"],
+        version=row["version"],
+        event_ended_at=row["event_ended_at"],
+    )
+
+
+def _claim_of(row: asyncpg.Record) -> Claim:
+    because = row["ended_because"]
+    return Claim(
+        id=row["id"],
+        deal_id=row["deal_id"],
+        sku=row["sku"],
+        quantity=row["quantity"],
+        price_minor=row["price_minor"],
+        holder=row["holder"],
+        customer_id=row["customer_id"],
+        state=ClaimState(row["state"]),
+        claimed_at=row["claimed_at"],
+        expires_at=row["expires_at"],
+        extended_at=row["extended_at"],
+        order_id=row["order_id"],
+        ended_because=None if because is None else Because(because),
+        network=row["network"],
+    )

@@ -1,0 +1,307 @@
+"""Who gets units of deals when many want them: first come, first served, whole or not at all. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import TypeAlias
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from evertill.deals.model import Because, Claim, ClaimState, Deal
+from evertill.ids import id_at
+from evertill.refusals import Conflict, NotAllowed, NotFound, Refusal, TooMany
+
+# The price of one unit, by its list price: deals/pricing.py.
+Price: TypeAlias = Callable[[int, Deal], int]
+
+_RETRY_SECONDS_MAX = 3_600
+_RETRY_SECONDS_FULL, _RETRY_SECONDS_FAST, _RETRY_SECONDS_PAUSED = 60, 20, 30
+
+
+class Claiming(msgspec.Struct, frozen=True):
+    """Somebody wants so many units of a SKU at a deal's price."""
+
+    deal_id: UUID
+    sku: str
+    quantity: int
+    holder: str  # the browser or agent, as checkout_session.owner
+    customer_id: UUID | None = None
+    member: bool = False
+    network: int | None = None  # where from, hashed; None: not counted
+
+
+class Releasing(msgspec.Struct, frozen=True):
+    """A holder no longer wants a claim."""
+
+    claim_id: UUID
+    holder: str
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """What keeps scripts within bounds: generous, so that a home or an office never meets them."""
+
+    standing: int = 300  # claims of one deal that live at one address
+    minute: int = 30  # new claims of one holder in a minute, of whatever deals
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """A deal under the group's lock."""
+
+    deal: Deal
+    skus: frozenset[str]
+    time_zone: str
+
+
+class Shelf(msgspec.Struct, frozen=True):
+    """One SKU under the group's lock."""
+
+    free: int
+    list_minor: int
+    on_sale: bool
+
+
+class Book:
+    """
+    The claims of one group, decided in order of arrival; what it comes to is written afterwards, set by set.
+
+    Args:
+        moment: The database's, read once after the locks: it decides what has begun, is over, or has expired.
+
+        claims: Those to be released, and all that count for who claims here.
+
+        lately: New claims of a holder in the last minute.
+
+        nearby: Living claims of a deal at an address.
+    """
+
+    def __init__(
+        self,
+        moment: datetime,
+        *,
+        offers: Mapping[UUID, Offer],
+        shelves: Mapping[str, Shelf],
+        claims: Iterable[Claim],
+        lately: Mapping[str, int],
+        nearby: Mapping[tuple[UUID, int], int],
+        price: Price,
+        bounds: Bounds,
+    ) -> None:
+        self.moment = moment
+        self.made: dict[UUID, Claim] = {}
+        self.changed: dict[UUID, Claim] = {}
+        self.moved: dict[tuple[UUID, str], int] = {}  # units claimed, less those given back
+        self._offers = dict(offers)
+        self._shelves = dict(shelves)
+        self._claims: dict[UUID, Claim] = {}
+        self._of: dict[tuple[UUID, str | UUID], set[UUID]] = {}  # by deal, and by holder and by customer
+        self._lately = dict(lately)
+        self._nearby = dict(nearby)
+        self._price = price
+        self._bounds = bounds
+        for claim in claims:
+            self._keep(claim)
+
+    def grant(self, ask: Claiming) -> Claim | Refusal:
+        """
+        A claim of so many units, or why there is none.
+
+        Who has one already keeps it: the same again is the same claim, fewer are always given back, more are granted as
+        to anybody. Its price and its end stay as they were: it is not made longer by pressing again.
+        """
+        offer = self._offers.get(ask.deal_id)
+        if offer is None or ask.sku not in offer.skus:
+            return NotFound("no_such_deal", "There is no such deal here.")
+        own = self._held(ask)
+        if own is not None and not own.lives(self.moment):
+            self._release(own, Because.EXPIRED)
+            own = None
+        have = own.quantity if own is not None else 0
+        if ask.quantity > have:
+            # Looked up anew: what was over has just given its units back.
+            refusal = self._refusal(ask, self._offers[ask.deal_id], own, more=ask.quantity - have)
+            if refusal is not None:
+                return refusal
+        if own is not None:
+            return self._resize(own, ask.quantity)
+        return self._make(ask, offer.deal)
+
+    def give_back(self, ask: Releasing) -> Claim | Refusal:
+        """A claim released by its holder. Doing so twice, or after its end, changes nothing."""
+        claim = self._claims.get(ask.claim_id)
+        if claim is None or claim.holder != ask.holder:
+            return NotFound("no_such_claim", "There is no such claim here.")
+        match claim.state:
+            case ClaimState.HELD:
+                return self._release(claim, Because.REMOVED)
+            case ClaimState.RELEASED:
+                return claim
+            case ClaimState.ORDERED | ClaimState.BOUGHT:
+                return Conflict("claim_ordered", "It is part of an order, and can no longer be taken out.")
+
+    def _held(self, ask: Claiming) -> Claim | None:
+        for id_ in self._of.get((ask.deal_id, ask.holder), ()):
+            claim = self._claims[id_]
+            if claim.sku == ask.sku and claim.state is ClaimState.HELD:
+                return claim
+        return None
+
+    def _refusal(self, ask: Claiming, offer: Offer, own: Claim | None, *, more: int) -> Refusal | None:
+        shelf = self._shelves.get(ask.sku)
+        if shelf is None or not shelf.on_sale:
+            return Conflict("not_on_sale", "This is no longer sold.")
+        return (
+            not_open(offer, self.moment, member=ask.member)
+            or (self._too_many(ask) if own is None else None)
+            or self._past_limit(ask, offer.deal, more)
+            or _short(offer.deal, shelf.free, more)
+        )
+
+    def _too_many(self, ask: Claiming) -> TooMany | None:
+        if self._lately.get(ask.holder, 0) >= self._bounds.minute:
+            return TooMany(
+                "too_many_claims",
+                "You have claimed very much in the last minute: please wait for a moment. What you have stays yours.",
+                retry_after_seconds=_RETRY_SECONDS_FAST,
+            )
+        if ask.network is not None and self._nearby.get((ask.deal_id, ask.network), 0) >= self._bounds.standing:
+            return TooMany(
+                "too_many_from_address",
+                "As many people from your network have claimed this deal as may. Signed in, you are not counted.",
+                retry_after_seconds=_RETRY_SECONDS_FULL,
+            )
+        return None
+
+    def _past_limit(self, ask: Claiming, deal: Deal, more: int) -> Conflict | None:
+        if deal.per_customer is None:
+            return None
+        have = self._had(deal.id, ask.holder, ask.customer_id)
+        if have + more <= deal.per_customer:
+            return None
+        said = f"you have {have} already" if have else f"you asked for {more}"
+        return Conflict(
+            "limit_reached",
+            f"There are at most {deal.per_customer} of this deal for each customer, and {said}.",
+            facts={"per_customer": deal.per_customer, "yours": have},
+        )
+
+    def _had(self, deal_id: UUID, holder: str, customer_id: UUID | None) -> int:
+        """Units of a deal somebody has or bought, in this browser and, as a customer, in any."""
+        ids = self._of.get((deal_id, holder), set())
+        if customer_id is not None:
+            ids = ids | self._of.get((deal_id, customer_id), set())
+        return sum(claim.quantity for id_ in ids if (claim := self._claims[id_]).state is not ClaimState.RELEASED)
+
+    def _make(self, ask: Claiming, deal: Deal) -> Claim:
+        claim = Claim(
+            id=id_at(self.moment),
+            deal_id=deal.id,
+            sku=ask.sku,
+            quantity=ask.quantity,
+            price_minor=self._price(self._shelves[ask.sku].list_minor, deal),
+            holder=ask.holder,
+            customer_id=ask.customer_id,
+            state=ClaimState.HELD,
+            claimed_at=self.moment,
+            expires_at=self.moment + timedelta(minutes=deal.claim_minutes),
+            network=ask.network,
+        )
+        self._lately[claim.holder] = self._lately.get(claim.holder, 0) + 1
+        self._count_nearby(claim, 1)
+        self._move(claim, claim.quantity)
+        self.made[claim.id] = claim
+        self._keep(claim)
+        return claim
+
+    def _resize(self, claim: Claim, quantity: int) -> Claim:
+        if quantity == claim.quantity:
+            return claim
+        self._move(claim, quantity - claim.quantity)
+        return self._change(msgspec.structs.replace(claim, quantity=quantity))
+
+    def _release(self, claim: Claim, because: Because) -> Claim:
+        self._move(claim, -claim.quantity)
+        self._count_nearby(claim, -1)
+        return self._change(msgspec.structs.replace(claim, state=ClaimState.RELEASED, ended_because=because))
+
+    def _change(self, claim: Claim) -> Claim:
+        (self.made if claim.id in self.made else self.changed)[claim.id] = claim
+        self._keep(claim)
+        return claim
+
+    def _keep(self, claim: Claim) -> None:
+        self._claims[claim.id] = claim
+        self._of.setdefault((claim.deal_id, claim.holder), set()).add(claim.id)
+        if claim.customer_id is not None:
+            self._of.setdefault((claim.deal_id, claim.customer_id), set()).add(claim.id)
+
+    def _count_nearby(self, claim: Claim, by: int) -> None:
+        if claim.network is not None:
+            key = claim.deal_id, claim.network
+            self._nearby[key] = self._nearby.get(key, 0) + by
+
+    def _move(self, claim: Claim, units: int) -> None:
+        key = claim.deal_id, claim.sku
+        self.moved[key] = self.moved.get(key, 0) + units
+        offer, shelf = self._offers.get(claim.deal_id), self._shelves.get(claim.sku)
+        if offer is not None:
+            deal = msgspec.structs.replace(offer.deal, claimed=offer.deal.claimed + units)
+            self._offers[claim.deal_id] = msgspec.structs.replace(offer, deal=deal)
+        if shelf is not None:
+            self._shelves[claim.sku] = msgspec.structs.replace(shelf, free=shelf.free - units)
+
+
+def not_open(offer: Offer, moment: datetime, *, member: bool) -> Refusal | None:
+    """Why somebody cannot claim of a deal at this moment, units apart; None: they can."""
+    deal = offer.deal
+    if not deal.limited:
+        return Conflict("nothing_to_claim", "There are enough of these for everybody: just put it into your cart.")
+    if deal.over(moment):
+        return Conflict("deal_ended", "This deal has ended.", facts={"ended_at": _ended_at(deal).isoformat()})
+    if deal.paused_at is not None:
+        return Conflict(
+            "deal_paused",
+            "This deal is paused for a moment. What you have claimed stays yours.",
+            retry_after_seconds=_RETRY_SECONDS_PAUSED,
+        )
+    if deal.members_only and not member:
+        return NotAllowed("members_only", "This deal is for members. Please sign in to claim it.")
+    if not deal.open_to(moment, member=member):
+        begins = deal.members_from if member and deal.members_from is not None else deal.begins_at
+        early = deal.members_from is not None and moment >= deal.members_from
+        said = "Members have it now; for everybody it begins" if early else "This deal has not begun: it begins"
+        return Conflict(
+            "deal_not_begun",
+            f"{said} on {_written(begins, offer.time_zone)}.",
+            facts={"begins_at": begins.isoformat()},
+            retry_after_seconds=min(max(1, -((moment - begins) // timedelta(seconds=1))), _RETRY_SECONDS_MAX),
+        )
+    return None
+
+
+def _short(deal: Deal, free: int, more: int) -> Conflict | None:
+    """Too few units: of the deal, some of which may come back, or of the SKU."""
+    left = deal.left
+    assert left is not None  # it is limited
+    facts = {"left": max(0, min(left, free)), "wanted": more}
+    if 0 < facts["left"] < more:
+        return Conflict("too_few_left", f"Only {facts['left']} can be claimed at this moment.", facts=facts)
+    if left < more and deal.claimed:
+        return Conflict(
+            "all_claimed",
+            "All of them are claimed at this moment. What is not bought in time comes back.",
+            facts=facts,
+            retry_after_seconds=_RETRY_SECONDS_FAST,
+        )
+    if left < more or free < more:
+        return Conflict("sold_out", "Sold out.", facts=facts)
+    return None
+
+
+def _ended_at(deal: Deal) -> datetime:
+    return min(at for at in (deal.ends_at, deal.ended_at, deal.event_ended_at) if at is not None)
+
+
+def _written(moment: datetime, time_zone: str) -> str:
+    local = moment.astimezone(ZoneInfo(time_zone))
+    return f"{local.day} {local:%B %Y at %H:%M} ({time_zone.replace('_', ' ')})"
