@@ -214,6 +214,24 @@ async def test_what_cannot_be_claimed_is_said(desks: list[Claims], connection: C
     assert await connection.fetchval("SELECT count(*) FROM claim") == 0
 
 
+async def test_workers_wait_for_each_other_where_a_deal_has_many_skus(shop: Shop, connection: Connection) -> None:
+    """One has the last unit in hand, of one SKU; who comes for the other SKU waits, and is told the truth."""
+    await make_deal(connection, DEAL, "MUG", "TEA", units=1)
+    step = Step("deals.make_claims")
+    first = Claims(stopping(shop, step).desk, price=price_of)
+    met = await race(
+        step,
+        first.claim(Claiming(DEAL, "MUG", 1, "browser:a")),
+        shop.claims.claim(Claiming(DEAL, "TEA", 1, "browser:b")),
+        watching=connection,
+    )
+    assert met.waited
+    assert isinstance(met.first, Claim)
+    assert isinstance(met.second, Conflict)
+    assert met.second.code == "all_claimed"
+    assert await clean(connection)
+
+
 # ---------------------------------------------------------------- scripts
 
 
@@ -277,6 +295,24 @@ async def test_a_deal_begins_and_ends_at_its_moments(pool: Pool, connection: Con
     # Without a clock of its own, it is the database's: now it has not begun.
     with pytest.raises(Conflict, match="has not begun"):
         await Claims(pool, price=price_of).claim(Claiming(DEAL, "MUG", 1, "browser:x"))
+
+
+@pytest.mark.parametrize(
+    "stopped", ["UPDATE deal SET ends_at = clock_timestamp()", "UPDATE sale_event SET ended_at = clock_timestamp()"]
+)
+async def test_who_waited_past_the_end_is_too_late(shop: Shop, connection: Connection, stopped: str) -> None:
+    """The moment is read when the deal is had: it ended while somebody waited for it, or staff stopped its event."""
+    await make_deal(connection, DEAL, "MUG")
+    async with shop.desk.acquire() as staff, staff.transaction():
+        await staff.execute("SELECT FROM deal FOR NO KEY UPDATE")
+        waiting = shop.claims.groups.submit(Claiming(DEAL, "MUG", 1, "browser:a"))
+        while not await connection.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ):
+            assert not waiting.done()
+        await staff.execute(stopped)
+    with pytest.raises(Conflict, match="has ended"):
+        await waiting
 
 
 async def test_units_come_back_at_their_moment_and_once(
@@ -353,6 +389,19 @@ async def test_what_was_ordered_while_the_sweeper_looked_is_let_be(shop: Shop, c
     )
     assert met.first == 0
     assert await counts(connection, DEAL, "MUG") == (1, 0, 1)
+
+
+async def test_what_the_till_has_in_hand_is_passed_by(shop: Shop, connection: Connection) -> None:
+    """Nobody's sweep waits for an order that is being placed, nor takes its units away."""
+    await make_deal(connection, DEAL, "MUG", "TEA")
+    claim = await shop.claims.claim(Claiming(DEAL, "MUG", 1, "browser:a"))
+    await shop.claims.claim(Claiming(DEAL, "TEA", 1, "browser:b"))
+    await connection.execute("UPDATE claim SET expires_at = now()")
+    async with connection.transaction():
+        await ordered(connection, claim.id)
+        assert await Sweeper(shop.desk).run_once() == 1
+    assert await Sweeper(shop.desk).run_once() == 0
+    assert (await counts(connection, DEAL, "MUG"), await counts(connection, DEAL, "TEA")) == ((1, 0, 1), (1, 0, 0))
 
 
 async def ordered(connection: Connection, claim_id: UUID) -> None:

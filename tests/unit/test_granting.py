@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from evertill.deals import Deal, Kind
-from evertill.deals.granting import Offer, not_open
+from evertill.deals import Bounds, Claim, Claiming, Deal, Kind, Releasing
+from evertill.deals.granting import Book, Offer, Shelf, not_open
 from evertill.ids import new_id
+from evertill.refusals import TooMany
 
 NOON = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -63,3 +64,39 @@ def test_when_it_begins_is_said_in_the_time_of_its_event() -> None:
     assert member is not None
     assert member.sentence.startswith("This deal has not begun: it begins on 27 November 2026 at 06:00")
     assert member.retry_after_seconds == 2  # asked again a second later, it would be too early still
+
+
+def book(**bounds: int) -> Book:
+    """A group that comes to the deal while it is live, before anybody."""
+    return Book(
+        LIVE,
+        offers={DEAL.id: Offer(DEAL, frozenset({"MUG"}), "UTC")},
+        shelves={"MUG": Shelf(free=9, list_minor=1_000, on_sale=True)},
+        claims=(),
+        lately={},
+        nearby={},
+        price=lambda list_minor, _: list_minor // 2,
+        bounds=Bounds(**bounds),
+    )
+
+
+def test_neighbours_of_one_group_count_each_other_until_one_gives_back() -> None:
+    """One at an address, where one may: the next is refused, and is granted once the first has given back."""
+    group = book(standing=1)
+    first = group.grant(Claiming(DEAL.id, "MUG", 1, "browser:a", network=7))
+    assert isinstance(first, Claim)
+    assert isinstance(group.grant(Claiming(DEAL.id, "MUG", 1, "browser:b", network=7)), TooMany)
+    group.give_back(Releasing(first.id, "browser:a"))
+    assert isinstance(group.grant(Claiming(DEAL.id, "MUG", 1, "browser:b", network=7)), Claim)
+    assert group.moved == {(DEAL.id, "MUG"): 1}
+
+
+def test_a_holder_of_one_group_has_as_many_in_a_minute_as_may_be() -> None:
+    """Claiming and giving back within a group counts as well."""
+    group = book(minute=2)
+    for _ in range(2):
+        claim = group.grant(Claiming(DEAL.id, "MUG", 1, "browser:a"))
+        assert isinstance(claim, Claim)
+        group.give_back(Releasing(claim.id, "browser:a"))
+    assert isinstance(group.grant(Claiming(DEAL.id, "MUG", 1, "browser:a")), TooMany)
+    assert (len(group.made), group.changed, sum(group.moved.values())) == (2, {}, 0)
