@@ -167,9 +167,8 @@ async def _measure(many: int, over: int, console: Console) -> None:
                     f"over: {released:,} claims given back in {took:.1f} s ({released / took:,.0f}/s), "
                     f"{cpu / released * 1e6:.0f} µs of CPU each"
                 )
-            claimed, held = await opened.connection.fetchrow(
-                "SELECT (SELECT claimed FROM deal), (SELECT count(*) FROM claim WHERE state = 'held')"
-            )
+            claimed = await opened.connection.fetchval("SELECT claimed FROM deal")
+            held = await opened.connection.fetchval("SELECT count(*) FROM claim WHERE state = 'held'")
             if claimed != held:
                 raise RuntimeError(f"the books do not balance: {claimed} claimed, {held} held")
 
