@@ -10,7 +10,7 @@ served (docs/decisions/0015).
 """
 
 import logging
-from asyncio import AbstractEventLoop, BaseTransport, TimerHandle, Transport
+from asyncio import BaseTransport, TimerHandle, Transport
 from typing import Any, Protocol, cast
 
 from uvicorn.config import Config
@@ -43,47 +43,6 @@ class Turning(Protocol):
 
             headers: Names in lower case.
         """
-
-
-class _OneWrite:
-    """
-    The transport of one answer: its head waits for its body, and both go to the kernel in one piece.
-
-    A body that does not follow at once (a stream's) is not waited for.
-    """
-
-    __slots__ = ("_begun", "_head", "_loop", "_transport")
-
-    def __init__(self, transport: Transport, loop: AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._head: bytes | None = None
-        self._begun = False
-
-    def write(self, data: bytes) -> None:
-        """The head, or a piece of the body."""
-        if self._begun:
-            self._transport.write(data)
-        elif self._head is None:
-            self._head = data
-            self._loop.call_soon(self._send_head)
-        else:
-            head, self._head, self._begun = self._head, None, True
-            self._transport.write(head + data)
-
-    def close(self) -> None:
-        """Send what is there, and hang up."""
-        self._send_head()
-        self._transport.close()
-
-    def is_closing(self) -> bool:
-        """Whether it is hung up."""
-        return self._transport.is_closing()
-
-    def _send_head(self) -> None:
-        if self._head is not None:
-            head, self._head, self._begun = self._head, None, True
-            self._transport.write(head)
 
 
 class Connection(HttpToolsProtocol):
@@ -141,7 +100,6 @@ class Connection(HttpToolsProtocol):
                 self._unread = 0
                 return
         super().on_headers_complete()
-        self.cycle.transport = cast("Transport", _OneWrite(self.transport, self.loop))  # its task has not begun yet
 
     def on_body(self, body: bytes) -> None:
         """Part of a body; of one that was turned away nothing is kept."""
