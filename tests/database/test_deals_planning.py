@@ -283,6 +283,24 @@ async def test_units_never_fall_below_what_is_spoken_for(pool: Pool, connection:
     assert await connection.fetchval("SELECT units FROM deal") == 7
 
 
+async def test_a_limit_per_customer_is_not_lowered_under_those_who_have_more(
+    pool: Pool, connection: Connection
+) -> None:
+    """While nobody has any, it may be anything; afterwards it is raised or lifted."""
+    deal = (await deal_in(pool, await event_of(pool))).deal
+    deal = (await changed(pool, deal, msgspec.structs.replace(DEAL, per_customer=1))).deal
+    deal = (await changed(pool, deal, DEAL)).deal
+    await connection.execute("UPDATE deal SET claimed = 1")
+    with pytest.raises(Invalid, match="raised or lifted, not lowered") as refused:
+        await changed(pool, deal, msgspec.structs.replace(DEAL, per_customer=1))
+    assert fields(refused.value) == {"per_customer"}
+    for limit in (3, None):
+        deal = (await changed(pool, deal, msgspec.structs.replace(DEAL, per_customer=limit))).deal
+        assert deal.per_customer == limit
+    with pytest.raises(Invalid):
+        await changed(pool, deal, DEAL)
+
+
 async def test_a_deal_pauses_goes_on_and_ends_once(pool: Pool, connection: Connection) -> None:
     """The same again changes nothing and writes no second line; what is over stays over."""
     deal = (await deal_in(pool, await event_of(pool))).deal

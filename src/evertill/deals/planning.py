@@ -17,6 +17,7 @@ from evertill.deals.history import deal_of, lock_variants, note_prices
 from evertill.deals.model import Deal, SaleEvent
 from evertill.deals.plans import (
     DEAL_SKUS_MAX,
+    PER_CUSTOMER_MAX,
     UNITS_MAX,
     DealPlan,
     DealTerms,
@@ -458,6 +459,12 @@ def _check_change(before: Deal, terms: DealTerms, moment: datetime) -> None:
     spoken_for = before.claimed + before.sold
     if spoken_for and (before.units is None) != (terms.units is None):
         raise wrong("units", f"{spoken_for:,} are claimed or sold: it stays limited or unlimited, as it is.")
+    no_limit = PER_CUSTOMER_MAX + 1
+    if spoken_for and (terms.per_customer or no_limit) < (before.per_customer or no_limit):
+        # Some may have more already, and keep it: a limit that is not kept is none, and the audit would say so.
+        raise wrong(
+            "per_customer", f"{spoken_for:,} are claimed or sold: the limit can be raised or lifted, not lowered."
+        )
     if terms.units is not None:
         _check_units(before, terms.units, field="units")
 
