@@ -23,11 +23,7 @@ from evertill.checkout.compose import House
 from evertill.checkout.placing import Group, Placing, PlacingAnswer, lock_sessions, lock_stock
 from evertill.checkout.settling import Settled, Settling, lock_attempts, settle_all, write_endings, write_late
 from evertill.checkout.takings import Takings
-from evertill.storage import Connection, Groups, Pool, Statements
-
-stock_sql = Statements.of(stock.__name__)
-
-_RETRIES_MAX = 4
+from evertill.storage import Groups, Pool, again_where_told
 
 
 class Till:
@@ -64,13 +60,7 @@ class Till:
         return answer
 
     async def _run(self, asks: Sequence[Placing | Settling]) -> Sequence[PlacingAnswer | Settled | Exception]:
-        for tried in range(_RETRIES_MAX):
-            try:
-                return await self._write(asks)
-            except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
-                if tried == _RETRIES_MAX - 1:
-                    raise
-        raise AssertionError("unreachable")
+        return await again_where_told(self._write, asks)
 
     async def _write(self, asks: Sequence[Placing | Settling]) -> Sequence[PlacingAnswer | Settled | Exception]:
         placings = [(position, ask) for position, ask in enumerate(asks) if isinstance(ask, Placing)]
@@ -88,17 +78,9 @@ class Till:
                 attempts = await lock_attempts(connection, settlings)
             endings, late, settled = settle_all(settlings, attempts, moves)
             answers |= settled
-            moved = await _move_stock(connection, moves)
+            moved = await stock.move_stock(connection, moves)
             await placed.write(connection)
             await write_endings(connection, endings)
             await write_late(connection, late)
         self.takings.count(taken=placed.taken, not_taken=placed.not_taken, endings=endings, moved=moved)
         return [answers[position] for position in range(len(asks))]
-
-
-async def _move_stock(connection: Connection, moves: stock.Moves) -> dict[str, int]:
-    """Move the group's units; how many leave the free ones, per SKU (what is claimed leaves them, what is sold has)."""
-    skus, claimed, sold = moves.columns()
-    if skus:
-        await connection.execute(stock_sql["move_stock"], skus, claimed, sold)
-    return {sku: left for sku, at, gone in zip(skus, claimed, sold, strict=True) if (left := at + gone)}

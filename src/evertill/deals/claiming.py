@@ -17,9 +17,10 @@ import asyncpg
 from evertill import stock
 from evertill.clock import Clock
 from evertill.deals.granting import Book, Bounds, Claiming, Offer, Price, Releasing, Shelf
-from evertill.deals.model import Because, Claim, ClaimState, Deal, Kind
+from evertill.deals.history import deal_of
+from evertill.deals.model import Because, Claim, ClaimState
 from evertill.refusals import FieldProblem, Invalid
-from evertill.storage import Connection, Groups, Pool, Statements
+from evertill.storage import Connection, Groups, Pool, Statements, again_where_told
 
 sql = Statements.of(__package__, "claiming.sql")
 stock_sql = Statements.of(stock.__name__)
@@ -27,7 +28,6 @@ stock_sql = Statements.of(stock.__name__)
 QUANTITY_MAX = 999
 
 _MINUTE = timedelta(minutes=1)
-_RETRIES_MAX = 4
 
 
 class Claims:
@@ -76,13 +76,7 @@ class Claims:
         return await self.groups.submit(ask)
 
     async def _run(self, asks: Sequence[Claiming | Releasing]) -> Sequence[Claim | Exception]:
-        for tried in range(_RETRIES_MAX):
-            try:
-                return await self._write(asks)
-            except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
-                if tried == _RETRIES_MAX - 1:
-                    raise
-        raise AssertionError("unreachable")
+        return await again_where_told(self._write, asks)
 
     async def _write(self, asks: Sequence[Claiming | Releasing]) -> Sequence[Claim | Exception]:
         async with self._pool.acquire("deals.claim") as connection, connection.transaction():
@@ -127,7 +121,7 @@ async def lock_deals(
     await connection.execute(sql["lock_deals"], locked)
     rows = await connection.fetch(sql["locked_deals"], locked, clock() if clock is not None else None)
     offers = {
-        row["id"]: Offer(_deal_of(row), frozenset(row["skus"]), row["time_zone"])
+        row["id"]: Offer(deal_of(row), frozenset(row["skus"]), row["time_zone"])
         for row in rows
         if row["id"] is not None
     }
@@ -208,37 +202,10 @@ async def _move(connection: Connection, book: Book) -> None:
     for (deal_id, sku), units in book.moved.items():
         moves.claim([(sku, units)])
         deals[deal_id] += units
-    skus, claimed, sold = moves.columns()
-    if skus:
-        await connection.execute(stock_sql["move_stock"], skus, claimed, sold)
+    await stock.move_stock(connection, moves)
     moved = {deal_id: units for deal_id, units in deals.items() if units}
     if moved:
         await connection.execute(sql["move_deals"], list(moved), list(moved.values()))
-
-
-def _deal_of(row: asyncpg.Record) -> Deal:
-    return Deal(
-        id=row["id"],
-        event_id=row["event_id"],
-        title=row["title"],
-        kind=Kind(row["kind"]),
-        value=row["value"],
-        currency=row["currency"],
-        begins_at=row["begins_at"],
-        ends_at=row["ends_at"],
-        members_from=row["members_from"],
-        members_only=row["members_only"],
-        stackable=row["stackable"],
-        units=row["units"],
-        claimed=row["claimed"],
-        sold=row["sold"],
-        per_customer=row["per_customer"],
-        claim_minutes=row["claim_minutes"],
-        paused_at=row["paused_at"],
-        ended_at=row["ended_at"],
-        version=row["version"],
-        event_ended_at=row["event_ended_at"],
-    )
 
 
 def _claim_of(row: asyncpg.Record) -> Claim:

@@ -11,7 +11,7 @@ import asyncpg
 
 from evertill import stock
 from evertill.clock import Clock
-from evertill.deals.claiming import lock_deals, lock_shelves, sql, stock_sql
+from evertill.deals.claiming import lock_deals, lock_shelves, sql
 from evertill.storage import Pool
 
 _BITE = 500  # so that nobody waits long behind a sweep for a hot SKU
@@ -42,7 +42,5 @@ class Sweeper:
             released = await connection.fetch(sql["expire_claims"], [row["id"] for row in due], moment)
             moves = stock.Moves()
             moves.release([(row["sku"], row["units"]) for row in released])
-            skus, claimed, sold = moves.columns()
-            if skus:
-                await connection.execute(stock_sql["move_stock"], skus, claimed, sold)
+            await stock.move_stock(connection, moves)
         return sum(row["claims"] for row in released)

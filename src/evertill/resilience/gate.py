@@ -178,6 +178,8 @@ class Gate:
 
     def _places(self, lane: Lane) -> int:
         """How many of this kind may run at this moment."""
+        if lane.beside_max == lane.running_max:
+            return lane.running_max  # a purchase is not to ask whether people buy
         return lane.beside_max if self._buying else lane.running_max
 
     def _hand_on(self, lane: Lane, state: LaneState) -> None:

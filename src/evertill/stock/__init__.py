@@ -2,5 +2,6 @@
 
 from evertill.stock.model import Moves, Shortage, allot
 from evertill.stock.movements import Reason, write_movements
+from evertill.stock.moving import move_stock
 
-__all__ = ["Moves", "Reason", "Shortage", "allot", "write_movements"]
+__all__ = ["Moves", "Reason", "Shortage", "allot", "move_stock", "write_movements"]

@@ -15,6 +15,21 @@ Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
 
+_TRIES_MAX = 4
+
+
+async def again_where_told(
+    write: Callable[[Sequence[Ask]], Awaitable[Sequence[Answer | Exception]]], asks: Sequence[Ask]
+) -> Sequence[Answer | Exception]:
+    """Write a group in one transaction, and anew where the database tells it that it met another one."""
+    for tried in range(_TRIES_MAX):
+        try:
+            return await write(asks)
+        except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
+            if tried == _TRIES_MAX - 1:
+                raise
+    raise AssertionError("unreachable")
+
 
 class Groups(Generic[Ask, Answer]):
     """
