@@ -37,14 +37,22 @@ def said_to_completing(status: int, answer: bytes) -> Said:
     return Said.COMPLETED if completed else Said.SOLD_OUT
 
 
-def retry_after_seconds(answer: bytes) -> float | None:
+def retry_after_seconds(answer: bytes, *, longest: float = _WAIT_SECONDS_MAX) -> float | None:
     """What a whole answer says in Retry-After; None where it says nothing that could be waited for."""
-    head = answer[: answer.find(_END_OF_HEAD) + 2].lower()
-    at = head.find(b"\r\nretry-after:")
-    if at < 0:
-        return None
-    value = head[at + 14 : head.find(b"\r\n", at + 2)].strip()
-    return float(value) if value.isdigit() and float(value) <= _WAIT_SECONDS_MAX else None
+    value = header_of(answer, b"retry-after")
+    return float(value) if value.isdigit() and float(value) <= longest else None
+
+
+def header_of(answer: bytes, name: bytes) -> bytes:
+    """
+    A header of a whole answer; empty where it has none.
+
+    Args:
+        name: In lower case.
+    """
+    head = answer[: answer.find(_END_OF_HEAD) + 2]
+    at = head.lower().find(b"\r\n%b:" % name)
+    return head[at + len(name) + 3 : head.find(b"\r\n", at + 2)].strip() if at >= 0 else b""
 
 
 class Patience:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ HERE = Path(__file__).parent
 # On the checkout's own disk: where /tmp is memory, a commit there would cost nothing.
 WORK = HERE / ".work"
 _START_SECONDS_MAX = 60.0
+_NO_ROOM = {"EVERTILL_WAITING_ROOM_BY_ITSELF": "false"}
 
 HOT = "BENCH-0000"
 SPREAD = tuple(f"BENCH-{number:04d}" for number in range(1, 201))
@@ -95,17 +96,20 @@ async def database(data: Path, *, skus: int = 4_000) -> AsyncIterator[Database]:
 
 
 @contextlib.contextmanager
-def serving(data: Path, *, workers: int = 1) -> Iterator[Serving]:
-    """`evertill serve` with that many workers, until the end."""
+def serving(data: Path, *, workers: int = 1, settings: Mapping[str, str] = _NO_ROOM) -> Iterator[Serving]:
+    """
+    `evertill serve` with that many workers, until the end.
+
+    Args:
+        settings: Variables of its environment. What is measured is the gate, mostly: nobody is put in line who does not
+            come back by himself, as an open loop's people do not.
+    """
     host, port, log = "127.0.0.1", _free_port(), data / "serve.log"
     with log.open("wb") as said:
         shop = subprocess.Popen(
             [Path(sys.executable).with_name("evertill"), "serve", "--data", data, "--host", host, "--port", str(port),
              "--workers", str(workers)],
-            stdout=said, stderr=subprocess.STDOUT, cwd=PROJECT,
-            # What is measured is the gate: nobody is put in line who does not come back by himself, as an open loop's
-            # people do not.
-            env={**os.environ, "EVERTILL_WAITING_ROOM_BY_ITSELF": "false"},
+            stdout=said, stderr=subprocess.STDOUT, cwd=PROJECT, env={**os.environ, **settings},
         )  # fmt: skip
         try:
             _wait_for(shop, host, port, log)

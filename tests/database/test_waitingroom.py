@@ -7,11 +7,13 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from litestar.datastructures import State
 
 from evertill.app import open_shop
 from evertill.clock import utc_now
 from evertill.ids import new_id
 from evertill.refusals import Conflict, Invalid, NotFound, Unavailable
+from evertill.resilience import LANES, Gate, Priority
 from evertill.settings import Settings
 from evertill.shop import Shop
 from evertill.signing import Signer
@@ -30,9 +32,10 @@ from evertill.waitingroom import (
     plan_room,
     seal,
 )
-from evertill.waitingroom.checking import check_agent, take_ticket
+from evertill.waitingroom.checking import check_agent, take_ticket, word_to_the_waiting
 from evertill.waitingroom.model import place_of
 from evertill.waitingroom.rooms import stand
+from evertill.web.admission import Admission
 from tests.buying import buy
 from tests.conftest import put_on_hand
 
@@ -156,7 +159,7 @@ async def test_checkout_in_trouble_calls_nobody(shop: Shop, connection: Connecti
         await shop.tickets.take(ask(room_id, number))
     await usher_calls(shop, connection, usher_of(shop, Pressure(load=1.0, refused=9)), 12)
     (room,) = (known.room for known in shop.rooms.all)
-    assert room.inside_max < 40
+    assert room.inside_max < 100
     first = room.now_serving
     for number in range(1, first + 1):
         shop.rooms.note_seen(standing_of(shop, room_id, number))
@@ -287,6 +290,72 @@ async def test_an_agent_gets_a_ticket_to_present_and_is_let_in_by_it(shop: Shop,
     await come("one", str(first.value.facts["ticket"]))
     await come("one")
     assert await connection.fetchval("SELECT count(*) FROM ticket") == 27
+
+
+async def test_who_comes_before_their_turn_is_told_by_their_ticket_alone(shop: Shop, connection: Connection) -> None:
+    """Whoever sends it, real or made up, until its number is called: then it is looked at."""
+    room_id = await opened(shop)
+    for number in range(30):
+        await shop.tickets.take(ask(room_id, number))
+    ticket = f"{room_id.hex}.30.{'x' * 22}"
+    word = word_to_the_waiting(shop.rooms, ticket)
+    assert word is not None
+    assert (word.code, word.facts["ticket"]) == ("waiting_room", ticket)
+    assert "place 30 in line" in word.sentence
+    assert 5 <= (word.retry_after_seconds or 0) <= 30
+    for nothing in ("", "x", ticket.replace(".30.", ".-30."), ticket.replace(".30.", ".٣."), ticket[1:], "9" * 200):
+        assert word_to_the_waiting(shop.rooms, nothing) is None
+    assert word_to_the_waiting(shop.rooms, ticket.replace(room_id.hex, new_id().hex)) is None
+    await usher_calls(shop, connection, usher_of(shop), 2)
+    assert word_to_the_waiting(shop.rooms, ticket) is None
+    with pytest.raises(Unavailable):  # called it is, but made up: its sender gets a place of their own
+        await check_agent(shop, owner="agent:a", attempt="one", presented=ticket, skus={"MUG"}, host=None)
+    assert await connection.fetchval("SELECT count(*) FROM ticket") == 31
+
+
+async def test_newcomers_are_refused_in_the_lines_lane_and_not_before_those_who_were_called(shop: Shop) -> None:
+    """Who has no place asks for a place: neither's being full is the other's matter."""
+    await opened(shop)
+    for number in range(3):
+        await shop.tickets.take(ask(next(iter(shop.rooms.all)).room.id, number))
+    gate = Gate()
+    door = Admission(_nothing, State({"shop": shop}), gate, [])
+    head = b"POST", b"/ucp/v1/checkout-sessions"
+    called = [(b"evertill-ticket", b"of another line")]
+    gate.under_way = gate.limit.value
+    assert door.turned_away(*head, []) is None
+    assert door.turned_away(*head, called) is not None
+    assert gate.lanes[Priority.CHECKOUT].refused == 1
+    gate.under_way, line = 0, gate.lanes[Priority.LINE]
+    line.running = LANES[Priority.LINE].running_max
+    line.waiting.extend(asyncio.get_running_loop().create_future() for _ in range(LANES[Priority.LINE].waiting_max))
+    refused = door.turned_away(*head, [])
+    assert refused is not None
+    assert 5 <= int(refused.split(b"retry-after: ")[1].split(b"\r")[0]) <= 15
+    assert door.turned_away(*head, called) is None
+    assert gate.lanes[Priority.CHECKOUT].refused == 1  # what the usher looks at
+
+
+async def _nothing(*_: object) -> None:
+    raise AssertionError("nobody goes in here")
+
+
+async def test_the_usher_waits_its_turn_among_those_who_take_tickets(shop: Shop, connection: Connection) -> None:
+    """While people stream in, the room's row is locked nearly all the time: it is not passed over."""
+    room_id = await opened(shop)
+    for number in range(5):
+        await shop.tickets.take(ask(room_id, number))
+    await connection.execute("UPDATE waiting_room SET moved_at = '-infinity'")
+    async with connection.transaction():
+        await connection.execute("SELECT FROM waiting_room FOR NO KEY UPDATE")
+        ushers = [asyncio.create_task(usher_of(shop).run_once()) for _ in range(3)]
+        async with asyncio.timeout(10):
+            while await shop.desk.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < 3:  # noqa: ASYNC110 - the database's own list
+                await asyncio.sleep(0.01)
+    await asyncio.gather(*ushers)
+    await shop.rooms.refresh()
+    assert standing_of(shop, room_id, 5).may_enter
+    assert await connection.fetchval("SELECT count(*) FROM waiting_room_move") == 1  # one of them moved it
 
 
 async def test_a_room_opens_by_itself_when_checkout_saturates_and_closes_when_it_is_calm(

@@ -47,9 +47,9 @@ async def test_the_less_important_are_refused_first() -> None:
 
 
 async def test_even_payments_have_a_bound() -> None:
-    """Twice the limit and no more: what is let in beyond is answered by nobody."""
+    """Four times the limit and no more: what is let in beyond is answered by nobody."""
     gate = Gate()
-    gate.under_way = gate.limit.value * 2
+    gate.under_way = gate.limit.value * 4
     assert await gate.enter(Priority.PAY) is None
     assert gate.lanes[Priority.PAY].refused == 1
 

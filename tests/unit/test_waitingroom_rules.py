@@ -13,10 +13,12 @@ from evertill.waitingroom import Guards, PerAddress, Pressure, Reach, Room, Room
 from evertill.waitingroom.checking import in_words
 from evertill.waitingroom.model import (
     INSIDE_MIN,
+    INSIDE_START,
     Called,
     Estimate,
     Moved,
     estimate,
+    first_inside_max,
     next_inside_max,
     next_now_serving,
     place_of,
@@ -67,11 +69,12 @@ def test_a_million_places_cost_no_more_than_one() -> None:
 @pytest.mark.parametrize(
     ("now", "inside", "load", "refused", "after"),
     [
-        (100, 90, 0.3, 0, 115),  # at ease and nearly full: more
+        (100, 90, 0.3, 0, 111),  # at ease and nearly full: more
+        (100, 90, 0.2, 0, 121),  # idle: much more
         (100, 30, 0.3, 0, 100),  # at ease and half empty: nothing is learnt about more
         (100, 90, 0.7, 0, 100),  # as full as it does well to be
-        (100, 90, 0.9, 0, 85),  # too full
-        (100, 10, 0.1, 3, 85),  # somebody was refused
+        (100, 90, 0.9, 0, 94),  # too full
+        (100, 10, 0.1, 3, 94),  # somebody was refused
         (21, 90, 2.0, 99, INSIDE_MIN),  # a line must move
     ],
 )
@@ -80,6 +83,12 @@ def test_how_many_may_be_inside_follows_what_checkout_takes(
 ) -> None:
     """Up while it is at ease and the bound is felt, down when it is not."""
     assert next_inside_max(now, inside=inside, pressure=Pressure(load, refused)) == after
+
+
+def test_a_room_that_opens_in_a_rush_begins_with_what_checkout_was_taking() -> None:
+    """Not with a handful, while thousands a second were served a moment ago."""
+    assert first_inside_max(Pressure(1.0, 900, taken=1_500)) == 7_500
+    assert first_inside_max(Pressure(1.0, 900)) == INSIDE_START
 
 
 @pytest.mark.parametrize(

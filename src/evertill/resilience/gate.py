@@ -65,9 +65,9 @@ class Lane:
 
 # Payments may go past the limit (each has a session that was let in before it), up to a bound of their own.
 LANES = {
-    Priority.PAY: Lane(share=2.0, running_max=2_000, beside_max=2_000),
+    Priority.PAY: Lane(share=4.0, running_max=2_000, beside_max=2_000),
     Priority.CHECKOUT: Lane(share=1.0, running_max=1_000, beside_max=1_000),
-    Priority.LINE: Lane(share=4.0, running_max=4, beside_max=4, waiting_max=500, wait_seconds_max=3.0),
+    Priority.LINE: Lane(share=4.0, running_max=32, beside_max=32, waiting_max=500, wait_seconds_max=3.0),
     Priority.CONSOLE: Lane(share=4.0, running_max=4, beside_max=4, waiting_max=32, wait_seconds_max=5.0),
     Priority.CART: Lane(share=0.9, running_max=12, beside_max=6, waiting_max=100, wait_seconds_max=0.5),
     Priority.BROWSE: Lane(share=0.8, running_max=6, beside_max=1, rest=4.0, waiting_max=64, wait_seconds_max=0.3),
@@ -220,6 +220,10 @@ class Permit:
             durations.add(seconds)
         gate.left(self._priority, now - self._began, stepped_out=self._stepped_out is not None)
 
+    def says_nothing(self) -> None:
+        """Its time is not that of its kind."""
+        self._kind = ""
+
     def step_out(self) -> None:
         """
         It waits for somebody outside: it takes nothing of ours, and its time says nothing of us.
@@ -251,3 +255,10 @@ def outside() -> Iterator[None]:
         yield
     finally:
         permit.step_in()
+
+
+def says_nothing() -> None:
+    """The request under way turned out to be less than its kind: its time says nothing of how the worker does."""
+    permit = _here.get()
+    if permit is not None:
+        permit.says_nothing()

@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping
 
 START = 256
-# Fewer do not take less time: below this, groups are so small that each request costs more work than is saved.
-LIMIT_MIN = 64
+# Fewer do not take less time: below this, groups are so small that each request costs more work than is saved, and what
+# thousands of refusals a second take of the thread is not congestion that letting in less would mend.
+LIMIT_MIN = 128
 LIMIT_MAX = 1_000
 # How many times its time on a quiet worker a request may take. Alone, a purchase costs a worker six times the work it
 # costs in a group of a hundred (bench/README.md): below this much waiting, groups are small and throughput is lost;

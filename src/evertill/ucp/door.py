@@ -23,11 +23,11 @@ from evertill.ucp import routes, testing
 from evertill.ucp.asking import BODY_BYTES_MAX
 from evertill.ucp.desk import Call, Desk
 from evertill.ucp.discovery import BASE, OWN_PLATFORM
-from evertill.ucp.errors import JSON, protocol_error
+from evertill.ucp.errors import JSON, protocol_error, refusal_answer
 from evertill.ucp.platforms import Agent, missing_profile
 from evertill.ucp.signatures import check_request
 from evertill.ucp.wire import CHECKOUT, ORDER
-from evertill.web.errors import FAULT, jittered
+from evertill.web.errors import FAULT
 from evertill.web.exchange import Answer, Asked
 from evertill.web.headers import security_headers
 
@@ -79,7 +79,7 @@ class Door:
         try:
             answer = await self._answer(asked)
         except Refusal as refusal:
-            answer = _refusal(refusal)
+            answer = refusal_answer(refusal)
         except Exception as error:
             log.exception("fault route=ucp method=%s error=%r", asked.method, error)
             answer = protocol_error(500, "internal_error", FAULT)
@@ -152,15 +152,6 @@ async def _check_signature(asked: Asked, agent: Agent) -> None:
         body=await asked.body(BODY_BYTES_MAX),
         keys=agent.keys,
     )
-
-
-def _refusal(refusal: Refusal) -> Answer:
-    answer = protocol_error(refusal.status, refusal.code, refusal.sentence)
-    if refusal.retry_after_seconds is not None:
-        answer.headers.append((b"retry-after", b"%d" % jittered(refusal.retry_after_seconds)))
-    if "ticket" in refusal.facts:
-        answer.headers.append((b"evertill-ticket", str(refusal.facts["ticket"]).encode()))
-    return answer
 
 
 def _not_taken(asked: Asked, methods: tuple[str, ...]) -> Answer:

@@ -4,15 +4,16 @@ from collections.abc import Collection
 from uuid import UUID
 
 from evertill.refusals import Unavailable
+from evertill.resilience import says_nothing
 from evertill.shop import Shop
 from evertill.waitingroom.entrance import cookie_name, line_path
 from evertill.waitingroom.model import Estimate, Guards, Reach, Ticket, TicketState, holder_of_agent
 from evertill.waitingroom.neighbours import mark_of
-from evertill.waitingroom.rooms import Known, Standing, stand
-from evertill.waitingroom.tickets import Taking, seal
+from evertill.waitingroom.rooms import Known, Rooms, Standing, stand
+from evertill.waitingroom.tickets import Taking, said_by, seal
 from evertill.web.browser import ShopRequest, Visitor, shop_of
 
-_RETRY_SECONDS_MIN, _RETRY_SECONDS_MAX = 5, 120
+_RETRY_SECONDS_MIN, _RETRY_SECONDS_MAX, _UNKNOWN_SECONDS = 5, 30, 15
 
 
 def check_line(request: ShopRequest, visitor: Visitor, skus: Collection[str], *, onwards: str) -> None:
@@ -78,12 +79,26 @@ async def check_agent(
         return
     if standing.reach is Reach.NO:
         return  # sold out: the checkout says so
-    raise Unavailable(
-        "waiting_room",
-        told(standing),
-        facts={"ticket": seal(shop.signer, _ticket(standing), holder)},
-        retry_after_seconds=_retry_seconds(standing.wait),
-    )
+    says_nothing()
+    raise _not_yet(standing, seal(shop.signer, _ticket(standing), holder))
+
+
+def word_to_the_waiting(rooms: Rooms, presented: str) -> Unavailable | None:
+    """
+    What a program is told that comes again before its turn, by its ticket alone; None: it goes the whole way.
+
+    Nothing is looked up and nothing verified: a ticket that somebody made up, or stole, is told to wait like any other
+    until its number is called, and is looked at then. The line before some SKUs only is asked once it is known which
+    are wanted.
+    """
+    found = said_by(presented)
+    known = rooms.known(found[0]) if found is not None else None
+    if found is None or known is None or known.room.skus or not known.room.waits or known.sold_out:
+        return None
+    standing = stand(known, found[1])
+    if standing.may_enter or standing.reach is Reach.NO:
+        return None
+    return _not_yet(standing, presented)
 
 
 async def take_ticket(
@@ -117,6 +132,12 @@ def _in_front(shop: Shop, skus: Collection[str]) -> Known | None:
     return shop.rooms.behind(Guards.SHOP) or shop.rooms.behind(Guards.CHECKOUT, skus)
 
 
+def _not_yet(standing: Standing, sealed: str) -> Unavailable:
+    return Unavailable(
+        "waiting_room", told(standing), facts={"ticket": sealed}, retry_after_seconds=_retry_seconds(standing)
+    )
+
+
 def told(standing: Standing) -> str:
     """Where somebody stands, in a sentence."""
     title = standing.known.room.title
@@ -138,6 +159,11 @@ def in_words(wait: Estimate | None) -> str:
     return f"between {max(soonest, 1)} and {latest} minutes" if soonest + 1 < latest else f"about {latest} minutes"
 
 
-def _retry_seconds(wait: Estimate | None) -> int:
-    seconds = int(wait.soonest_s) if wait else 15
+def _retry_seconds(standing: Standing) -> int:
+    """Half of the soonest: a line that quickens is noticed in time, and the nearer one's turn the closer one looks."""
+    if standing.wait is not None:
+        seconds = int(standing.wait.soonest_s / 2)
+    else:  # the line has not moved yet, or is paused; the first may be called any moment
+        at_once = standing.ahead is not None and standing.ahead < standing.known.room.inside_max
+        seconds = 0 if at_once else _UNKNOWN_SECONDS
     return min(max(seconds, _RETRY_SECONDS_MIN), _RETRY_SECONDS_MAX)

@@ -30,10 +30,12 @@ SOON = timedelta(seconds=30)
 IDLE = timedelta(minutes=5)
 
 INSIDE_MIN = 20  # so many may always be inside: a line must move
+_SECONDS_INSIDE = 5  # between being called and having an order, for a program; a person takes longer
 INSIDE_START = 200
 _FULL = 0.85  # of the limit, under way: as full as it does well to be
 _EASY = 0.6
-_FASTER, _SLOWER = 1.15, 0.85
+_IDLE = 0.3
+_FASTER, _MUCH_FASTER, _SLOWER = 1.1, 1.2, 0.94
 _ROUNDS = 6
 _KNOWN_FROM = 20  # people called before it is known how many come
 
@@ -143,19 +145,20 @@ class Pressure(msgspec.Struct, frozen=True):
     """How checkout does, over all workers, in the last second or so."""
 
     load: float  # requests under way, as a share of what the limiters allow
-    refused: int  # of checkouts and payments, in that time
+    refused: int  # of checkouts and payments, in that time; who has no place in line yet is not among them
+    taken: int = 0  # orders, in that time
 
 
 def next_inside_max(now: int, *, inside: int, pressure: Pressure) -> int:
     """
     How many may be inside next: a step up while checkout is at ease and the bound is felt, a step down when it is not.
 
-    Multiplicative both ways, once a second: from 20 to 10,000 inside takes three quarters of a minute.
+    Multiplicative both ways, once a second: from 20 to 10,000 inside takes half a minute.
     """
     if pressure.refused > 0 or pressure.load > _FULL:
         return max(int(now * _SLOWER), INSIDE_MIN)
     if pressure.load < _EASY and inside >= 0.7 * now:
-        return int(now * _FASTER) + 1
+        return int(now * (_MUCH_FASTER if pressure.load < _IDLE else _FASTER)) + 1
     return now
 
 
@@ -164,6 +167,11 @@ class Called(msgspec.Struct, frozen=True):
 
     people: int
     came: int
+
+
+def first_inside_max(pressure: Pressure) -> int:
+    """How many a room lets in first that opens in the middle of a rush: checkout was taking so many just now."""
+    return max(INSIDE_START, pressure.taken * _SECONDS_INSIDE)
 
 
 def still_expected(before: Called, lately: Called) -> int:

@@ -79,7 +79,9 @@ async def plan_room(pool: Pool, plan: Plan, *, staff_id: UUID, now: datetime) ->
     return room_id
 
 
-async def make_room(connection: Connection, plan: Plan, *, opened_by: str, now: datetime) -> UUID:
+async def make_room(
+    connection: Connection, plan: Plan, *, opened_by: str, inside_max: int = INSIDE_START, now: datetime
+) -> UUID:
     """Write a room, within a transaction."""
     room_id = new_id()
     state, opened_at = RoomState.OPEN, now
@@ -88,7 +90,7 @@ async def make_room(connection: Connection, plan: Plan, *, opened_by: str, now: 
     await connection.execute(
         sql["make_room"], room_id, plan.title.strip(), plan.guards, sorted(set(plan.skus)), state, opened_by,
         plan.gathers_at, plan.opens_at, opened_at if state is RoomState.OPEN else None, secrets.token_bytes(32),
-        INSIDE_START, now,
+        inside_max, now,
     )  # fmt: skip
     return room_id
 

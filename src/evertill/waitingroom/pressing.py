@@ -19,6 +19,7 @@ class Pressing:
         self._heart = heart
         self._load = 0.0
         self._refused: float | None = None
+        self._taken: float | None = None
 
     def __call__(self) -> Pressure:
         """How it was since the last asking."""
@@ -28,5 +29,11 @@ class Pressing:
         self._load += _SMOOTHING * (now - self._load)
         refused = sum(seen.counters.get(figure("refused", lane), 0) for lane in _LANES)
         before, self._refused = self._refused, refused
-        # What was refused before this worker looked for the first time is no refusal of this second.
-        return Pressure(load=self._load, refused=0 if before is None else max(int(refused - before), 0))
+        taken = seen.counters.get(figure("orders", "taken"), 0)
+        taken_before, self._taken = self._taken, taken
+        # What was before this worker looked for the first time is not of this second.
+        return Pressure(load=self._load, refused=_grown(before, refused), taken=_grown(taken_before, taken))
+
+
+def _grown(before: float | None, now: float) -> int:
+    return 0 if before is None else max(int(now - before), 0)

@@ -124,7 +124,8 @@ UPDATE waiting_room
 
 -- next_to_move --
 -- A room that people are called into, or whose time has come, and that nobody has moved in the last second: taken by
--- one usher.
+-- one usher. It waits its turn among those who take tickets: passing over a locked room, it would find it locked as long
+-- as people stream in. Whoever waited in vain finds that it was moved.
 SELECT id, title, guards, skus, state, opened_by, gathers_at, opens_at, opened_at, seed, gathered, issued, now_serving,
        inside_max, clock_timestamp() AS now
   FROM waiting_room
@@ -134,7 +135,7 @@ SELECT id, title, guards, skus, state, opened_by, gathers_at, opens_at, opened_a
         OR (state = 'gathering' AND opens_at <= clock_timestamp()))
  ORDER BY id
  LIMIT 1
-   FOR NO KEY UPDATE SKIP LOCKED;
+   FOR NO KEY UPDATE;
 
 -- serving_at --
 -- How far the line had come at that time.

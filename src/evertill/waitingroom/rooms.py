@@ -85,6 +85,11 @@ class Rooms:
         return any(known.room.waits for known in self._known.values())
 
     @property
+    def before_all_checkouts(self) -> bool:
+        """Whether there is a line before every checkout, whatever is bought."""
+        return any(known.room.waits and not known.room.skus and not known.sold_out for known in self._known.values())
+
+    @property
     def all(self) -> Collection[Known]:
         """The rooms there are."""
         return self._known.values()

@@ -1,6 +1,7 @@
 """Taking a ticket, in groups: one each, numbered in order, and given back to whoever has one already."""
 
 import logging
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from time import monotonic
@@ -17,6 +18,8 @@ from evertill.waitingroom.neighbours import Neighbours, PerAddress, one_too_many
 sql = Statements.of(__package__)
 log = logging.getLogger(__name__)
 
+_SEALED_MAX = 100
+_HEX_32, _NUMBER = re.compile("[0-9a-f]{32}"), re.compile("[0-9]{1,18}")
 _PURPOSE = "ticket"
 _MINUTE = timedelta(minutes=1)
 _WARN_SECONDS = 60.0
@@ -225,10 +228,15 @@ def seal(signer: Signer, ticket: Ticket, holder: bytes) -> str:
 
 def unseal(signer: Signer, sealed: str, holder: bytes) -> tuple[UUID, int] | None:
     """The room and number of a ticket that we gave to this holder; None for any other text."""
-    if len(sealed) > 100 or not sealed.isascii():
-        return None
+    found = said_by(sealed)
     text, _, signature = sealed.rpartition(".")
-    room, _, number = text.partition(".")
-    if len(room) != 32 or not number.isdigit() or not signer.holds(_PURPOSE, f"{text}.{holder.hex()}", signature):
+    return found if found is not None and signer.holds(_PURPOSE, f"{text}.{holder.hex()}", signature) else None
+
+
+def said_by(sealed: str) -> tuple[UUID, int] | None:
+    """The room and number a ticket claims to be for, whoever made it; None where it claims nothing of the kind."""
+    room, _, rest = sealed.partition(".")
+    number, _, _ = rest.partition(".")
+    if len(sealed) > _SEALED_MAX or not (_HEX_32.fullmatch(room) and _NUMBER.fullmatch(number)):
         return None
     return UUID(hex=room), int(number)

@@ -22,6 +22,7 @@ from evertill.waitingroom.model import (
     Pressure,
     Room,
     RoomState,
+    first_inside_max,
     next_inside_max,
     next_now_serving,
     still_expected,
@@ -74,7 +75,9 @@ class Usher:
         plan = Plan(title=_AUTOMATIC_TITLE, guards=Guards.CHECKOUT)
         async with self._pool.acquire() as connection, connection.transaction():
             if await connection.fetchval(sql["another_of"], Guards.CHECKOUT, []) is None:
-                await make_room(connection, plan, opened_by="limiter", now=self._clock())
+                await make_room(
+                    connection, plan, opened_by="limiter", inside_max=first_inside_max(pressure), now=self._clock()
+                )
                 log.warning("waiting_room_opened by=limiter: checkouts were refused for %d seconds", _REFUSING_SECONDS)
 
     async def _move_one(self, pressure: Pressure) -> bool:

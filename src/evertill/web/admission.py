@@ -8,17 +8,19 @@ itself and keeps what was typed, RFC 9457's problem for programs, the protocol's
 import random
 import re
 from collections.abc import Iterable
+from typing import TypeAlias
 from urllib.parse import unquote
 
 import msgspec
 from litestar.datastructures import State
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPResponseBodyEvent, HTTPResponseStartEvent, HTTPScope, Receive, Scope, Send
 
 from evertill.refusals import Malformed, TooLarge
 from evertill.resilience import Gate, Priority
 from evertill.shop import Shop
-from evertill.ucp.errors import protocol_error
+from evertill.ucp.errors import protocol_error, refusal_answer
+from evertill.waitingroom.checking import word_to_the_waiting
 from evertill.web.again import again_page
 from evertill.web.exchange import Answer, Asked, Headers, prefers_json
 
@@ -26,9 +28,14 @@ from evertill.web.exchange import Answer, Asked, Headers, prefers_json
 # a bound of its own: in a lane it would keep its place for as long as somebody looks.
 _UNGATED = ("/static/", "/favicon", "/healthz", "/metrics", "/ops/live/stream")
 _API = ("/ucp/", "/.well-known/ucp")
+_CHECKOUTS = "/ucp/v1/checkout-sessions"
+_TICKET = b"evertill-ticket"
 _CRAWLER = re.compile(rb"bot\b|crawl|spider|slurp|scrapy", re.IGNORECASE)
 _RETRY_SECONDS = (1, 4)  # each is told another time in this range, so that they do not come back together
+_PLACE_SECONDS = (5, 15)  # for a place in line: it is lost by nobody who comes later than some others
 _FORM_BYTES_MAX = 64 * 1024
+
+Messages: TypeAlias = tuple[HTTPResponseStartEvent, HTTPResponseBodyEvent]
 
 _CODE = "temporarily_unavailable"
 _SENTENCE = (
@@ -52,9 +59,8 @@ class Admission:
         self._gate = gate
         self._always = always
         # A platform is told no ten thousand times a second: each no is made once.
-        refusals = [_api_refusal(seconds) for seconds in range(_RETRY_SECONDS[0], _RETRY_SECONDS[1] + 1)]
-        self._refusals = [refusal.messages(always) for refusal in refusals]
-        self._refusals_raw = [refusal.raw(always) for refusal in refusals]
+        self._noes = _noes(_RETRY_SECONDS, always)
+        self._no_places = _noes(_PLACE_SECONDS, always)
 
     def turned_away(self, method: bytes, target: bytes, headers: Headers) -> bytes | None:
         """
@@ -70,36 +76,69 @@ class Admission:
         api = text.startswith(_API)
         if not api and (method != b"GET" or self._people_stand_in_line()):
             return None
-        priority, _ = lane_of(method.decode("latin-1"), text, headers)
+        if text == _CHECKOUTS and (waits := self._waits_still(headers)) is not None:
+            return waits
+        priority, _ = self._lane(method.decode("latin-1"), text, headers)
         if not self._gate.turns_away(priority):
             return None
         if api:
-            return random.choice(self._refusals_raw)  # noqa: S311 - no secret
-        accept = next((value for name, value in headers if name == b"accept"), b"").decode("latin-1")
+            return self._no(priority)[1]
+        accept = (_header(headers, b"accept") or b"").decode("latin-1")
         return _come_again(accept, "GET", unquote(text), query, b"").raw(self._always)
+
+    def _waits_still(self, headers: Headers) -> bytes | None:
+        """What is told to whoever comes with a ticket before their turn."""
+        ticket, shop = _header(headers, _TICKET), self._state.get("shop")
+        if ticket is None or shop is None:
+            return None
+        word = word_to_the_waiting(shop.rooms, ticket.decode("latin-1"))
+        return None if word is None else refusal_answer(word).raw(self._always)
 
     def _people_stand_in_line(self) -> bool:
         shop: Shop | None = self._state.get("shop")
         return shop is not None and shop.rooms.any_open
+
+    def _lane(self, method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> tuple[Priority, str]:
+        """
+        A request's lane. Who asks for a place in a line asks for no checkout: they have the line's lane, and being
+        refused there does not tell the usher that checkout is full.
+        """
+        priority, kind = lane_of(method, path, headers)
+        if (
+            kind == "open"
+            and path == _CHECKOUTS
+            and self._line_before_checkouts()
+            and _header(headers, _TICKET) is None
+        ):
+            return Priority.LINE, ""
+        return priority, kind
+
+    def _line_before_checkouts(self) -> bool:
+        shop: Shop | None = self._state.get("shop")
+        return shop is not None and shop.rooms.before_all_checkouts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request in, or say when to come again."""
         if scope["type"] != ScopeType.HTTP or scope["path"].startswith(_UNGATED):
             await self._app(scope, receive, send)
             return
-        priority, kind = lane_of(scope["method"], scope["path"], scope["headers"])
+        priority, kind = self._lane(scope["method"], scope["path"], scope["headers"])
         permit = await self._gate.enter(priority, kind)
         if permit is None:
-            await self._refuse(scope, receive, send)
+            await self._refuse(scope, receive, send, priority)
             return
         try:
             await self._app(scope, receive, send)
         finally:
             permit.leave()
 
-    async def _refuse(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+    def _no(self, priority: Priority) -> tuple[Messages, bytes]:
+        noes = self._no_places if priority is Priority.LINE else self._noes
+        return random.choice(noes)  # noqa: S311 - no secret
+
+    async def _refuse(self, scope: HTTPScope, receive: Receive, send: Send, priority: Priority) -> None:
         if scope["path"].startswith(_API):
-            for message in random.choice(self._refusals):  # noqa: S311 - no secret
+            for message in self._no(priority)[0]:
                 await send(message)
             return
         asked = Asked(scope, receive)
@@ -135,9 +174,18 @@ def lane_of(method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> t
     return (Priority.BOT if _is_crawler(headers) else Priority.BROWSE), ""
 
 
+def _header(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> bytes | None:
+    return next((value for name, value in headers if name == wanted), None)
+
+
 def _is_crawler(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Who says so. Whoever else behaves like one is met by the limits everybody meets."""
     return any(name == b"user-agent" and _CRAWLER.search(value) is not None for name, value in headers)
+
+
+def _noes(seconds: tuple[int, int], always: Headers) -> list[tuple[Messages, bytes]]:
+    refusals = [_api_refusal(told) for told in range(seconds[0], seconds[1] + 1)]
+    return [(refusal.messages(always), refusal.raw(always)) for refusal in refusals]
 
 
 def _api_refusal(seconds: int) -> Answer:
