@@ -6,6 +6,7 @@ from uuid import UUID
 from evertill.clock import utc_now
 from evertill.deals import Deal, deal_price
 from evertill.ids import new_id
+from evertill.members import begin_trial
 from evertill.storage import Connection, Pool
 
 HOUR = timedelta(hours=1)
@@ -46,6 +47,24 @@ async def make_deal(
     await database.execute(
         "INSERT INTO deal_sku (deal_id, sku) SELECT $1, sku FROM unnest($2::text[]) AS sku", deal_id, list(skus)
     )
+
+
+async def make_customer(database: Pool | Connection) -> UUID:
+    """Somebody with an account."""
+    id_ = new_id()
+    await database.execute(
+        """INSERT INTO customer (id, email, email_folded, name, password_hash, created_at)
+           VALUES ($1, $2, $2, 'Ada', '', now())""",
+        id_, f"{id_.hex}@example.com",
+    )  # fmt: skip
+    return id_
+
+
+async def make_member(database: Pool, since: datetime, length: timedelta) -> UUID:
+    """Somebody with an account who tries being a member from then on."""
+    id_ = await make_customer(database)
+    await begin_trial(database, customer_id=id_, length=length, moment=since)
+    return id_
 
 
 async def counts(database: Pool | Connection, deal_id: UUID, sku: str) -> tuple[int, int, int]:

@@ -26,6 +26,7 @@ PREFIX = "EVERTILL_"
 _NO_SETTINGS = {"SECRET", "WORKER_SETTINGS", "TEST_DATABASE_URL"}
 
 _NAME_CHARACTERS_MAX = 100
+_TRIAL_DAYS = range(1, 367)
 # As much of RFC 5321 as a shop's own address needs.
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?")
 
@@ -64,6 +65,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     waiting_room_per_address_minute: int = 60  # new ones in a minute
     session_minutes: int = 360  # a checkout session's life, UCP's default
     hold_minutes: int = 1_440  # how long units are held for an order whose payment nobody confirms
+    trial_days: int = 30  # how long a customer is a member on trial
     key_hours: int = 48  # how long an attempt's answer is kept for repeats
     ucp_platforms: str = ""  # platform profiles trusted without being fetched: addresses, blanks between them
     ucp_test_mode: bool = False  # for conformance tests only: test hooks, platforms on this machine, lenient buyers
@@ -88,6 +90,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         )
         _check(24 <= self.key_hours <= 24 * 90, "key_hours", self.key_hours, "a whole number from 24 to 2160")
         _check(5 <= self.hold_minutes <= 10_080, "hold_minutes", self.hold_minutes, "a whole number from 5 to 10080")
+        _check(
+            self.trial_days in _TRIAL_DAYS,
+            "trial_days",
+            self.trial_days,
+            f"a whole number from {_TRIAL_DAYS[0]} to {_TRIAL_DAYS[-1]}",
+        )
         for name in ("waiting_room_per_address", "waiting_room_per_address_minute"):
             places = getattr(self, name)
             _check(1 <= places <= 1_000_000, name, places, "a whole number from 1 to 1000000")
@@ -136,6 +144,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def proxies(self) -> tuple[Network, ...]:
         """The networks our proxies are in."""
         return _networks(self.trusted_proxies)
+
+    @property
+    def trial_life(self) -> timedelta:
+        return timedelta(days=self.trial_days)
 
     @property
     def session_life(self) -> timedelta:

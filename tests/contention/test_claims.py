@@ -18,7 +18,7 @@ from evertill.shop import Shop
 from evertill.storage import Connection, Pool, open_pool
 from tests.buying import buy
 from tests.contention.steps import Step, race, stopping
-from tests.dealing import HOUR, counts, make_deal, price_of
+from tests.dealing import HOUR, counts, make_customer, make_deal, make_member, price_of
 
 DEAL = new_id()
 INSTANT = timedelta(microseconds=1)
@@ -278,11 +278,12 @@ async def test_a_deal_begins_and_ends_at_its_moments(pool: Pool, connection: Con
     now = utc_now()
     begins, ends, early = now + HOUR, now + 2 * HOUR, now + HOUR / 2
     await make_deal(connection, DEAL, "MUG", begins_at=begins, ends_at=ends, members_from=early)
+    ada = await make_member(pool, now - HOUR, 3 * HOUR)
     holders = iter(range(100))
 
     async def asked(moment: object, *, member: bool = False) -> str:
         desk = Claims(pool, price=price_of, clock=lambda: moment)  # type: ignore[arg-type,return-value]
-        (answer,) = await come([desk], [Claiming(DEAL, "MUG", 1, f"browser:{next(holders)}", member=member)])
+        (answer,) = await come([desk], [Claiming(DEAL, "MUG", 1, f"browser:{next(holders)}", ada if member else None)])
         return "claimed" if isinstance(answer, Claim) else answer.code
 
     assert await asked(begins - INSTANT) == "deal_not_begun"
@@ -295,6 +296,45 @@ async def test_a_deal_begins_and_ends_at_its_moments(pool: Pool, connection: Con
     # Without a clock of its own, it is the database's: now it has not begun.
     with pytest.raises(Conflict, match="has not begun"):
         await Claims(pool, price=price_of).claim(Claiming(DEAL, "MUG", 1, "browser:x"))
+
+
+async def test_what_is_for_members_asks_who_is_one(pool: Pool, connection: Connection, shop: Shop) -> None:
+    """At the moment of the claim: neither who never was one nor who was; what was claimed before stays theirs."""
+    now = utc_now()
+    await make_deal(connection, DEAL, "MUG", members_only=True)
+    ada, ben = await make_member(pool, now - HOUR, HOUR + HOUR / 2), await make_customer(connection)
+    moment = now
+
+    async def asked(customer_id: UUID | None, quantity: int = 1) -> str:
+        desk = Claims(pool, price=price_of, clock=lambda: moment)
+        (answer,) = await come([desk], [Claiming(DEAL, "MUG", quantity, f"browser:{customer_id}", customer_id)])
+        return str(answer.quantity) if isinstance(answer, Claim) else answer.code
+
+    assert [await asked(each) for each in (ada, ben, None)] == ["1", "members_only", "members_only"]
+    assert await asked(ada, 2) == "2"
+    moment = now + HOUR / 2 - INSTANT
+    await connection.execute("UPDATE claim SET expires_at = $1", now + HOUR)
+    assert await asked(ada, 3) == "3"
+    moment = now + HOUR / 2
+    assert await asked(ada, 4) == "members_only"
+    assert [await asked(ada, each) for each in (3, 1)] == ["3", "1"]
+    assert await clean(connection)
+
+
+async def test_members_are_asked_for_only_where_it_decides(pool: Pool, connection: Connection, shop: Shop) -> None:
+    """Once a deal is everybody's, its groups ask one statement less, and a membership changes nothing."""
+    early, late = new_id(), new_id()
+    now = utc_now()
+    await make_deal(connection, early, "MUG", begins_at=now + HOUR / 2, members_from=now - HOUR, ends_at=now + HOUR)
+    await make_deal(connection, late, "TEA")
+    ada = await make_member(pool, now - HOUR, 3 * HOUR)
+    step = Step("members.members_among")
+    step.go.set()
+    claims = Claims(stopping(shop, step).desk, price=price_of)
+    await claims.claim(Claiming(late, "TEA", 1, "browser:a", ada))
+    assert not step.reached.is_set()
+    await claims.claim(Claiming(early, "MUG", 1, "browser:a", ada))
+    assert step.reached.is_set()
 
 
 @pytest.mark.parametrize(

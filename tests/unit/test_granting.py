@@ -75,6 +75,7 @@ def book(**bounds: int) -> Book:
         claims=(),
         lately={},
         nearby={},
+        members=(),
         price=lambda list_minor, _: list_minor // 2,
         bounds=Bounds(**bounds),
     )

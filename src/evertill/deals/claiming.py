@@ -19,6 +19,7 @@ from evertill.clock import Clock
 from evertill.deals.granting import Book, Bounds, Claiming, Offer, Price, Releasing, Shelf
 from evertill.deals.history import deal_of
 from evertill.deals.model import Because, Claim, ClaimState
+from evertill.members import members_among
 from evertill.refusals import FieldProblem, Invalid
 from evertill.storage import Connection, Groups, Pool, Statements, again_where_told
 
@@ -102,6 +103,7 @@ class Claims:
             claims=await _lock_claims(connection, releasings, known, offers),
             lately=await _lately(connection, known, moment),
             nearby=await _nearby(connection, known),
+            members=await _members(connection, known, offers, moment),
             price=self._price,
             bounds=self._bounds,
         )
@@ -165,6 +167,18 @@ async def _nearby(connection: Connection, claimings: Sequence[Claiming]) -> dict
         sql["claims_nearby"], [deal_id for deal_id, _ in counted], [network for _, network in counted]
     )
     return {(row["deal_id"], row["network"]): row["claims"] for row in rows}
+
+
+async def _members(
+    connection: Connection, claimings: Sequence[Claiming], offers: Mapping[UUID, Offer], moment: datetime
+) -> set[UUID]:
+    """Asked only where it decides: once the deals of a group are everybody's, a group costs no statement more."""
+    asked = {
+        ask.customer_id
+        for ask in claimings
+        if ask.customer_id is not None and offers[ask.deal_id].deal.asks_for_members(moment)
+    }
+    return await members_among(connection, asked, moment)
 
 
 async def _write_book(connection: Connection, book: Book) -> None:

@@ -1,6 +1,6 @@
 """Who gets units of deals when many want them: first come, first served, whole or not at all. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TypeAlias
 from uuid import UUID
@@ -27,7 +27,6 @@ class Claiming(msgspec.Struct, frozen=True):
     quantity: int
     holder: str  # the browser or agent, as checkout_session.owner
     customer_id: UUID | None = None
-    member: bool = False
     network: int | None = None  # where from, hashed; None: not counted
 
 
@@ -73,6 +72,8 @@ class Book:
         lately: New claims of a holder in the last minute.
 
         nearby: Living claims of a deal at an address.
+
+        members: Customers who are members at this moment; read only where it decides.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Book:
         claims: Iterable[Claim],
         lately: Mapping[str, int],
         nearby: Mapping[tuple[UUID, int], int],
+        members: Collection[UUID],
         price: Price,
         bounds: Bounds,
     ) -> None:
@@ -97,6 +99,7 @@ class Book:
         self._of: dict[tuple[UUID, str | UUID], set[UUID]] = {}  # by deal, and by holder and by customer
         self._lately = dict(lately)
         self._nearby = dict(nearby)
+        self._members = frozenset(members)
         self._price = price
         self._bounds = bounds
         for claim in claims:
@@ -151,7 +154,7 @@ class Book:
         if shelf is None or not shelf.on_sale:
             return Conflict("not_on_sale", "This is no longer sold.")
         return (
-            not_open(offer, self.moment, member=ask.member)
+            not_open(offer, self.moment, member=ask.customer_id in self._members)
             or (self._too_many(ask) if own is None else None)
             or self._past_limit(ask, offer.deal, more)
             or _short(offer.deal, shelf.free, more)
@@ -265,7 +268,7 @@ def not_open(offer: Offer, moment: datetime, *, member: bool) -> Refusal | None:
             retry_after_seconds=_RETRY_SECONDS_PAUSED,
         )
     if deal.members_only and not member:
-        return NotAllowed("members_only", "This deal is for members. Please sign in to claim it.")
+        return NotAllowed("members_only", "This deal is for members. Your account says how to become one.")
     if not deal.open_to(moment, member=member):
         begins = deal.members_from if member and deal.members_from is not None else deal.begins_at
         early = deal.members_from is not None and moment >= deal.members_from

@@ -105,6 +105,10 @@ class Deal(msgspec.Struct, frozen=True):
         begins = self.members_from if member and self.members_from is not None else self.begins_at
         return moment >= begins
 
+    def asks_for_members(self, moment: datetime) -> bool:
+        """Whether it matters at this moment who is a member."""
+        return self.members_only or (self.members_from is not None and moment < self.begins_at)
+
     def phase(self, moment: datetime) -> Phase:
         """Where it stands, as everybody is told."""
         if self.over(moment):
