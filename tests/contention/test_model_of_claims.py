@@ -100,7 +100,7 @@ class Deals(RuleBasedStateMachine):
 
     def expected(self, ask: Claiming) -> str | None:
         """Why more is not granted, past everything that is over; None: it is."""
-        own = next((kept for kept in self.kept.values() if self._is(kept, ask)), None)
+        own = self.own(ask)
         more = ask.quantity - (own.quantity if own else 0)
         if more <= 0:
             return None
@@ -120,7 +120,13 @@ class Deals(RuleBasedStateMachine):
         return "all_claimed" if left < more and self.held() else "sold_out"
 
     def _is(self, kept: Kept, ask: Claiming) -> bool:
-        return kept.state == "held" and (kept.sku, kept.holder) == (ask.sku, ask.holder)
+        theirs = kept.holder == ask.holder or (ask.customer_id is not None and kept.customer_id == ask.customer_id)
+        return kept.state == "held" and kept.sku == ask.sku and theirs
+
+    def own(self, ask: Claiming) -> Kept | None:
+        """This browser's, or its customer's in another one."""
+        found = [kept for kept in self.kept.values() if self._is(kept, ask)]
+        return min(found, key=lambda kept: kept.holder != ask.holder, default=None)
 
     # ------------------------------------------------------------------ what happens
 

@@ -110,18 +110,23 @@ class History:
 
     async def claimed(self) -> None:
         """One claim that is held; one that a held order took over; one that was bought."""
-        await make_deal(self.shop.desk, DEAL, "LAST", "MUG", units=5, per_customer=2, claim_minutes=1_440)
+        await make_deal(self.shop.desk, DEAL, "LAST", "MUG", units=9, per_customer=2, claim_minutes=1_440)
         claims = [
             await self.shop.claims.claim(Claiming(DEAL, sku, 1, f"browser:{number}"))
             for number, sku in enumerate(("LAST", "MUG", "MUG"))
         ]
         await self.shop.desk.execute(
             """WITH taken AS (
-                   UPDATE claim SET state = row.state, order_id = row.order_id
+                   UPDATE claim SET state = row.state, order_id = row.order_id, quantity = 2
                      FROM (VALUES ($1::uuid, 'ordered', $2::uuid), ($3, 'bought', $4)) AS row (id, state, order_id)
                     WHERE claim.id = row.id
+                RETURNING claim.id, claim.deal_id, claim.order_id
+               ), lined AS (
+                   UPDATE order_line SET claim_id = taken.id, deal_id = taken.deal_id, list_price_minor = 1250
+                     FROM taken
+                    WHERE order_line.order_id = taken.order_id AND order_line.sku = 'MUG'
                ), bought AS (
-                   UPDATE deal SET claimed = claimed - 1, sold = sold + 1
+                   UPDATE deal SET claimed = claimed, sold = sold + 2
                )
                UPDATE stock SET claimed = claimed - 2 WHERE sku = 'MUG'""",
             claims[1].id, self.orders["held"], claims[2].id, self.orders["confirmed"],
@@ -155,7 +160,7 @@ async def test_a_shop_in_full_swing_is_clean(history: History, connection: Conne
     assert report.anomalies == 0
     looked_at = {check.name: check.rows for check in report.checks}
     orders, lines = [await connection.fetchval(f"SELECT count(*) FROM {table}") for table in ("orders", "order_line")]
-    assert looked_at["lines"] == orders + lines
+    assert looked_at["lines"] == orders + lines + 3  # claims
     assert (orders, set(looked_at)) == (len(history.orders), {check.name for check in CHECKS})
 
 
@@ -216,20 +221,22 @@ WOUNDS = (
     ),
     Wound(
         Kind.DEAL_CLAIMED, "", f"deal:{DEAL}", ("UPDATE deal SET claimed = claimed + 1",),
-        (("deal", {"claimed": 3, "sold": 1}), ("claim, summed", {"claims": 3, "claimed": 2, "sold": 1})),
+        (("deal", {"claimed": 4, "sold": 2}), ("claim, summed", {"claims": 3, "claimed": 3, "sold": 2})),
     ),
     Wound(
         Kind.DEAL_SOLD, "", f"deal:{DEAL}", ("UPDATE deal SET sold = sold - 1",),
-        (("deal", {"claimed": 2, "sold": 0}), ("claim, summed", {"claims": 3, "claimed": 2, "sold": 1})),
+        (("deal", {"claimed": 3, "sold": 1}), ("claim, summed", {"claims": 3, "claimed": 3, "sold": 2})),
     ),
     Wound(
         Kind.LIMIT_PASSED, "", f"deal:{DEAL}",
-        ("UPDATE claim SET holder = 'browser:0' WHERE state = 'bought'", "UPDATE deal SET per_customer = 1"),
-        (("deal", {"per_customer": 1}), ("claim, summed", {"claims": 3}),
-         ("claim, summed of one customer", {"units": 2, "claims": 2, "customer_id": None})),
+        ("UPDATE claim SET holder = 'browser:0' WHERE state = 'bought'",),
+        (("deal", {"per_customer": 2}), ("claim, summed", {"claims": 3}),
+         ("claim, summed of one customer", {"units": 3, "claims": 2, "customer_id": None})),
     ),
     Wound(
-        Kind.CLAIM_NOT_IN_ORDER, "cancelled", "claim:", ("UPDATE claim SET order_id = $1 WHERE state = 'bought'",),
+        Kind.CLAIM_NOT_IN_ORDER, "cancelled", "claim:",
+        ("UPDATE order_line SET claim_id = NULL WHERE claim_id = (SELECT id FROM claim WHERE state = 'bought')",
+         "UPDATE claim SET order_id = $1 WHERE state = 'bought'"),
         (("claim", {"state": "bought", "order_id": "{order}"}), ("orders", {"state": "cancelled", "units": 2})),
     ),
     Wound(
@@ -244,6 +251,12 @@ WOUNDS = (
         Kind.LINE_WITHOUT_ORDER, "", f"order:{NOBODY}",
         (f"INSERT INTO order_line VALUES ('{NOBODY}', 1, 'MUG', 'Mug', 1, 1250, 1250)",),
         (("orders", None), ("order_line", {"order_id": NOBODY, "sku": "MUG", "quantity": 1})),
+    ),
+    Wound(
+        Kind.LINE_WITHOUT_CLAIM, "confirmed", "order:{order}",
+        (f"UPDATE order_line SET deal_id = '{DEAL}', claim_id = '{NOBODY}' WHERE order_id = $1 AND sku = 'TEA'",),
+        (("orders", {"state": "confirmed"}), ("order_line", {"sku": "MUG"}),
+         ("order_line", {"sku": "TEA", "claim_id": NOBODY}), ("claim", {"state": "bought"}), ("claim", None)),
     ),
     Wound(
         Kind.SUMS_DIFFER, "shipped", "order:{order}",

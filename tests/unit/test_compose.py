@@ -5,12 +5,17 @@ import pytest
 from evertill.address import Address
 from evertill.checkout.compose import House, Offered, check_wish, compose
 from evertill.checkout.model import SessionStatus, Want, Wish
+from evertill.deals.costing import Cost
 from evertill.orders import Buyer
 from evertill.refusals import Invalid
 from tests.buying import wish
 
 HOUSE = House("GB", "GBP", prices_include_tax=True)
-OFFERS = {"MUG": Offered("Mug", 1_250, 5), "TEA": Offered("Tea", 495, 100), "GONE": Offered("Gone", 700, 0)}
+OFFERS = {
+    "MUG": Offered("Mug", Cost(1_250, 1_250), 5),
+    "TEA": Offered("Tea", Cost(495, 495), 100),
+    "GONE": Offered("Gone", Cost(700, 700), 0),
+}
 
 
 def _codes(asked: Wish) -> list[str]:

@@ -12,6 +12,7 @@ from evertill.checkout.compose import House, Offered, compose
 from evertill.checkout.model import Want, Wish
 from evertill.checkout.quote import quote
 from evertill.checkout.tax import rate_bp
+from evertill.deals.costing import Cost
 from evertill.refusals import Refusal
 from evertill.signing import Signer
 from evertill.ucp.answering import totals
@@ -40,7 +41,7 @@ def test_amounts_add_up(price: int, quantity: int, country: str, included: bool,
         f'"destinations":[{{"address_country":"{country}"}}],"groups":[{{"selected_option_id":"{option}"}}]}}]}}}}'
     )
     wish, _ = wish_of(checkout_asked(body.encode()), AGENT)
-    terms, _ = compose(wish, {"A": Offered("A", price, 10_000)}, House("GB", "GBP", included))
+    terms, _ = compose(wish, {"A": Offered("A", Cost(price, price), 10_000)}, House("GB", "GBP", included))
     asked = terms.quote
     *entries, total = totals(
         asked.subtotal_minor, asked.delivery_minor, asked.tax_minor, included=included, rate_bp=asked.tax_rate_bp
@@ -59,7 +60,7 @@ def test_without_a_word_on_delivery_the_goods_are_collected() -> None:
     """The one way that needs no address."""
     wish, memo = wish_of(checkout_asked(b'{"line_items":[{"item":{"id":"A"},"quantity":1}]}'), AGENT)
     assert (wish.delivery, wish.address, memo.type) == ("pickup", None, "")
-    terms, _ = compose(wish, {"A": Offered("A", 100, 1)}, HOUSE)
+    terms, _ = compose(wish, {"A": Offered("A", Cost(100, 100), 1)}, HOUSE)
     assert terms.quote == quote(terms.lines, choice=terms.choices[-1], country="GB", currency="GBP", tax_included=True)
     assert rate_bp("GB") == terms.quote.tax_rate_bp
 

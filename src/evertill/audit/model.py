@@ -70,7 +70,7 @@ class Kind(enum.StrEnum):
     )
     CLAIM_NOT_IN_ORDER = (
         "claim_not_in_order",
-        "A claim says it was ordered or bought, and its order is not there, off, or has fewer units: compare the two.",
+        "A claim says it was ordered or bought, and its order is not there, off, or has no such line: compare the two.",
     )
     CLAIM_PAST_END = (
         "claim_past_end",
@@ -78,6 +78,10 @@ class Kind(enum.StrEnum):
     )
     ORDER_WITHOUT_LINES = ("order_without_lines", "An order of nothing: find its lines in a backup, or cancel it.")
     LINE_WITHOUT_ORDER = ("line_without_order", "Lines of an order that is not there: find the order in a backup.")
+    LINE_WITHOUT_CLAIM = (
+        "line_without_claim",
+        "A line was sold with a claim that is not there, or not that order's: count the deal's units by its orders.",
+    )
     SUMS_DIFFER = (
         "sums_differ",
         "An order is not the sum of its lines, delivery and tax: compare with the letter its buyer got.",
@@ -201,9 +205,9 @@ CHECKS = (
     ),
     Check(
         "lines",
-        "An order has lines and is their sum",
-        ("orders", "order_line"),
-        (Kind.ORDER_WITHOUT_LINES, Kind.LINE_WITHOUT_ORDER, Kind.SUMS_DIFFER),
+        "An order has lines and is their sum; a line has its claim",
+        ("orders", "order_line", "claim"),
+        (Kind.ORDER_WITHOUT_LINES, Kind.LINE_WITHOUT_ORDER, Kind.LINE_WITHOUT_CLAIM, Kind.SUMS_DIFFER),
     ),
     Check(
         "payments",

@@ -151,7 +151,8 @@ SELECT key, 'stock_movement',
 
 -- find_claims --
 -- What a deal counts are its claims, where it is limited; nobody, by browser or by account, has more than the limit; a claim
--- that was ordered or bought is in its order, and that is on; before $2 what is over should have been released.
+-- that was ordered or bought is in its order's lines, whole, and that is on, unless it was given back after the end of its
+-- deal; before $2 what is over should have been released.
 WITH spoken AS (
     SELECT deal_id,
            coalesce(sum(quantity) FILTER (WHERE state <> 'bought'), 0) AS claimed,
@@ -184,9 +185,11 @@ WITH spoken AS (
      WHERE claim.state IN ('ordered', 'bought')
        AND (orders.id IS NULL
             OR CASE claim.state WHEN 'ordered' THEN orders.state NOT IN ('pending', 'held')
-                                ELSE orders.state NOT IN ('confirmed', 'shipped') END
-            OR claim.quantity > (SELECT coalesce(sum(order_line.quantity), 0) FROM order_line
-                                  WHERE order_line.order_id = orders.id AND order_line.sku = claim.sku))
+                                ELSE orders.state NOT IN ('confirmed', 'shipped') AND claim.ended_at IS NULL END
+            OR NOT EXISTS (SELECT FROM order_line
+                            WHERE order_line.order_id = orders.id AND order_line.claim_id = claim.id
+                              AND (order_line.deal_id, order_line.sku, order_line.quantity)
+                                  = (claim.deal_id, claim.sku, claim.quantity)))
     UNION ALL
     SELECT 'claim_past_end', 'claim', id FROM claim WHERE state = 'held' AND expires_at < $2
 ), placed AS (
@@ -258,7 +261,7 @@ SELECT key, 'orders',
  WHERE is_claim AND named.order_id IS NOT NULL;
 
 -- find_lines --
--- An order has lines and is their sum; a line has its order.
+-- An order has lines and is their sum; a line has its order, and its claim, while the order is on.
 WITH summed AS (
     SELECT order_id, sum(total_minor) AS total_minor, bool_and(total_minor = unit_price_minor * quantity) AS multiplies
       FROM order_line
@@ -274,6 +277,14 @@ WITH summed AS (
         OR NOT summed.multiplies
         OR orders.total_minor <> orders.subtotal_minor + orders.delivery_minor
                                  + CASE WHEN orders.tax_included THEN 0 ELSE orders.tax_minor END
+    UNION ALL
+    SELECT DISTINCT 'line_without_claim', orders.id
+      FROM order_line
+      JOIN orders ON orders.id = order_line.order_id
+      LEFT JOIN claim ON claim.id = order_line.claim_id AND claim.order_id = orders.id
+     WHERE order_line.claim_id IS NOT NULL AND claim.id IS NULL
+       AND (orders.state IN ('pending', 'held', 'confirmed')
+            OR orders.state = 'shipped' AND orders.refunded_minor < orders.total_minor)
 ), placed AS (
     SELECT kind, key, count(*) OVER (PARTITION BY kind) AS of_kind,
            row_number() OVER (PARTITION BY kind ORDER BY key) AS place
@@ -293,10 +304,16 @@ UNION ALL
 SELECT key, 'order_line',
        CASE WHEN order_line.order_id IS NOT NULL THEN json_build_object(
            'order_id', order_id, 'line', line, 'sku', sku, 'quantity', quantity, 'unit_price_minor', unit_price_minor,
-           'total_minor', total_minor
+           'total_minor', total_minor, 'claim_id', claim_id
        ) END
   FROM unnest($1::text[]) AS key
-  LEFT JOIN order_line ON order_line.order_id = key::uuid;
+  LEFT JOIN order_line ON order_line.order_id = key::uuid
+UNION ALL
+SELECT key, 'claim',
+       CASE WHEN claim.id IS NOT NULL THEN json_build_object('id', claim.id, 'state', state, 'order_id', claim.order_id) END
+  FROM unnest($1::text[]) AS key
+  JOIN order_line ON order_line.order_id = key::uuid AND order_line.claim_id IS NOT NULL
+  LEFT JOIN claim ON claim.id = order_line.claim_id;
 
 -- find_payments --
 -- An order has one attempt, of its total and currency, whose state fits its own; an attempt has its order.

@@ -2,16 +2,21 @@
 The nouns of a cart and its pure decisions.
 
 A line remembers the price it was put in at. What has changed since is never silently taken over: each line
-says what troubles it, and a cart is ready for checkout when no line is troubled.
+says what troubles it, and a cart is ready for checkout when no line is troubled. A line of a limited deal is held by a
+claim, whole, at the deal's price; once it is not held any more it is offered at the price of now.
 """
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
 
 from evertill.catalog.model import OfferOfProduct
+from evertill.deals.costing import Cost
+from evertill.deals.model import Claim, ClaimState
+from evertill.deals.pricing import Applied, Saving
 from evertill.refusals import Conflict, FieldProblem, Invalid, NotFound
 
 QUANTITY_MAX = 999
@@ -29,6 +34,8 @@ class Trouble(StrEnum):
     SOLD_OUT = "sold_out"
     TOO_FEW = "too_few"  # some are left, fewer than wanted
     PRICE_CHANGED = "price_changed"  # since it was put in
+    CLAIM_OVER = "claim_over"  # it is no longer held
+    ORDERED = "ordered"  # it is in an order whose payment has not ended
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -38,6 +45,11 @@ class Line(msgspec.Struct, frozen=True):
     quantity: int
     price_when_added_minor: int
     offer: OfferOfProduct | None  # None: nobody knows this SKU any more
+    cost: Cost | None = None  # of one unit; None: the list price
+    held: Claim | None = None  # what holds it at this moment
+    lost: Claim | None = None  # what held it, and does not any more
+    claimable: Applied | None = None  # the deal of which it could be claimed
+    put_in: int = 0  # units that were put in, where the claim holds fewer
 
     @property
     def sold(self) -> bool:
@@ -50,8 +62,15 @@ class Line(msgspec.Struct, frozen=True):
 
     @property
     def price_minor(self) -> int:
-        """Today's price; 0 where it is no longer sold."""
-        return self.offer.price_minor if self.offer and self.sold else 0
+        """Of one unit at this moment; 0 where it is no longer sold."""
+        if self.offer is None or not self.sold:
+            return 0
+        return self.offer.price_minor if self.cost is None else self.cost.price_minor
+
+    @property
+    def saving(self) -> Saving | None:
+        """What is saved by its deal on one unit; None: nothing."""
+        return self.cost.saving if self.cost is not None and self.cost.price_minor < self.cost.list_minor else None
 
     @property
     def total_minor(self) -> int:
@@ -63,12 +82,16 @@ class Line(msgspec.Struct, frozen=True):
         """What stands between this line and its purchase: nothing, most of the time."""
         if not self.offer or not self.sold:
             return (Trouble.GONE,)
+        if self.lost is not None and self.lost.state is ClaimState.ORDERED:
+            return (Trouble.ORDERED,)
         found = []
-        if self.offer.free_units <= 0:
+        if self.held is None and self.offer.free_units <= 0:
             found.append(Trouble.SOLD_OUT)
-        elif self.offer.free_units < self.quantity:
+        elif self.held is None and self.offer.free_units < self.quantity:
             found.append(Trouble.TOO_FEW)
-        if self.offer.price_minor != self.price_when_added_minor:
+        if self.lost is not None:
+            found.append(Trouble.CLAIM_OVER)
+        if self.price_minor != self.price_when_added_minor:
             found.append(Trouble.PRICE_CHANGED)
         return tuple(found)
 
@@ -77,6 +100,7 @@ class Cart(msgspec.Struct, frozen=True):
     """What one wants, in the order it was put in."""
 
     lines: tuple[Line, ...]
+    moment: datetime | None = None  # the database's, where claims hold or deals apply
 
     @property
     def units(self) -> int:
@@ -90,7 +114,8 @@ class Cart(msgspec.Struct, frozen=True):
     @property
     def repriced(self) -> tuple[Line, ...]:
         """The lines whose new price has not been accepted yet."""
-        return tuple(line for line in self.lines if Trouble.PRICE_CHANGED in line.troubles)
+        told = {Trouble.PRICE_CHANGED, Trouble.CLAIM_OVER}
+        return tuple(line for line in self.lines if told.intersection(line.troubles))
 
     @property
     def ready(self) -> bool:
@@ -137,13 +162,23 @@ def quantity_after_adding(offer: OfferOfProduct, quantity: int, *, in_cart: int,
         Conflict: The cart has as many lines as it may have.
         Invalid: Together more than is free, or than one order can carry.
     """
+    check_room(in_cart=in_cart, other_lines=other_lines)
+    return _possible(offer, in_cart + quantity, in_cart)
+
+
+def check_room(*, in_cart: int, other_lines: int) -> None:
+    """
+    Whether one more line fits, where it is one more.
+
+    Raises:
+        Conflict: The cart has as many as it may have.
+    """
     if in_cart == 0 and other_lines >= LINES_MAX:
         raise Conflict(
             "cart_full",
             f"Your cart already holds {LINES_MAX} different things, which is as many as one order can carry. "
             "Please check out with these first, or take something out.",
         )
-    return _possible(offer, in_cart + quantity, in_cart)
 
 
 def quantity_after_setting(offer: OfferOfProduct, quantity: int) -> int:

@@ -7,11 +7,13 @@ from litestar import get, post
 from litestar.response import Response
 from litestar.response.redirect import Redirect
 
-from evertill.cart.change import accept_prices, put, remove, set_quantity
+from evertill.cart.change import accept_prices
+from evertill.cart.claiming import Shopper, change_quantity, put_in, take_out_line
 from evertill.cart.model import LINES_MAX, read_quantity, read_shown_prices
 from evertill.cart.viewing import view
 from evertill.catalog.routes import product_page
-from evertill.refusals import Conflict, Invalid, NotFound, Refusal
+from evertill.refusals import Conflict, Invalid, NotAllowed, NotFound, Refusal, TooMany
+from evertill.waitingroom.neighbours import mark_of
 from evertill.web.browser import ShopRequest, Visitor, read_form, shop_of, visitor_of
 from evertill.web.rendering import page, see_other
 
@@ -23,22 +25,24 @@ async def cart_page(request: ShopRequest) -> Response[str]:
 
 
 @post("/cart/lines", status_code=303)
-async def put_in(request: ShopRequest) -> Response[str] | Redirect:
-    """Put a SKU into the cart. Refused, it shows the product's page again with the reason."""
+async def put_line(request: ShopRequest) -> Response[str] | Redirect:
+    """
+    Put a SKU into the cart, claimed where a limited deal stands on it, unless at=list. Refused, it shows the product's
+    page again with the reason, and with what it costs without the deal.
+    """
     form = await read_form(request)
-    shop, visitor = shop_of(request), await visitor_of(request)
+    shop = shop_of(request)
     try:
-        quantity = read_quantity(form.get("quantity", "1"))
-        async with shop.desk.acquire() as connection:
-            await put(
-                connection,
-                browser_hash=visitor.browser_hash,
-                customer_id=_customer_id(visitor),
-                sku=form.get("sku", ""),
-                quantity=quantity,
-                now=shop.clock(),
-            )
-    except (Invalid, Conflict) as refusal:
+        await put_in(
+            shop.desk,
+            shop.claims,
+            await _shopper(request),
+            sku=form.get("sku", ""),
+            quantity=read_quantity(form.get("quantity", "1")),
+            at_list=form.get("at") == "list",
+            now=shop.clock(),
+        )
+    except (Invalid, Conflict, NotAllowed, TooMany) as refusal:
         if form.get("handle"):
             return await product_page(request, form["handle"], form=form, refusal=refusal)
         raise
@@ -47,23 +51,25 @@ async def put_in(request: ShopRequest) -> Response[str] | Redirect:
 
 @post("/cart/lines/change", status_code=303)
 async def change_line(request: ShopRequest) -> Response[str] | Redirect:
-    """Another quantity of a line, or (button remove) none. Refused, the cart's page says why beside the line."""
+    """
+    Another quantity of a line, none (button remove), or at the deal's price from now on (button claim). Refused, the
+    cart's page says why beside the line.
+    """
     form = await read_form(request)
     try:
         await _change_line(request, form)
-    except (Invalid, NotFound) as refusal:
+    except (Invalid, NotFound, Conflict, NotAllowed, TooMany) as refusal:
         return await _cart_page(request, refusal=refusal, sent=form)
     return await see_other(request, "/cart")
 
 
 async def _change_line(request: ShopRequest, form: Mapping[str, str]) -> None:
-    shop, visitor = shop_of(request), await visitor_of(request)
-    browser_hash, customer_id, sku = visitor.browser_hash, _customer_id(visitor), form.get("sku", "")
+    shop, shopper, sku = shop_of(request), await _shopper(request), form.get("sku", "")
     if "remove" in form:
-        await remove(shop.desk, browser_hash=browser_hash, customer_id=customer_id, sku=sku)
+        await take_out_line(shop.desk, shop.claims, shopper, sku=sku)
     else:
         quantity = read_quantity(form.get("quantity", ""))
-        await set_quantity(shop.desk, browser_hash=browser_hash, customer_id=customer_id, sku=sku, quantity=quantity)
+        await change_quantity(shop.desk, shop.claims, shopper, sku=sku, quantity=quantity, at_deal="claim" in form)
 
 
 @post("/cart/prices", status_code=303)
@@ -89,8 +95,19 @@ async def _cart_page(
     return await page(request, "cart/cart.html", context, status=refusal.status if refusal else 200)
 
 
+async def _shopper(request: ShopRequest) -> Shopper:
+    shop, visitor = shop_of(request), await visitor_of(request)
+    host = request.client.host if request.client else None
+    return Shopper(
+        visitor.browser_hash,
+        visitor.owner,
+        _customer_id(visitor),
+        network=lambda deal_id: mark_of(shop.signer, deal_id, host),
+    )
+
+
 def _customer_id(visitor: Visitor) -> UUID | None:
     return visitor.customer.id if visitor.customer else None
 
 
-routes = [cart_page, put_in, change_line, accept_new_prices]
+routes = [cart_page, put_line, change_line, accept_new_prices]

@@ -118,6 +118,7 @@ async def product_page(
             "chosen": chosen,
             "quantity": (form or {}).get("quantity", "1"),
             "refusal": refusal,
+            "form": form or {},
             "cheapest": found.cheapest,
             "dearest": found.dearest,
             "prices_differ": len({offer.price_minor for offer in found.offers}) > 1,

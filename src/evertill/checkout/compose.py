@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Mapping
+from uuid import UUID
 
 import msgspec
 
 from evertill.address import check_address, is_country
 from evertill.checkout.delivery import PICKUP, choices_for
-from evertill.checkout.model import Choice, Line, Remark, SessionStatus, Severity, Terms, Wish
+from evertill.checkout.model import Choice, Line, Remark, SessionStatus, Severity, Terms, Want, Wish
 from evertill.checkout.quote import quote
+from evertill.deals.costing import Cost
 from evertill.refusals import FieldProblem, Invalid
 
 QUANTITY_MAX = 999
@@ -22,8 +24,16 @@ class Offered(msgspec.Struct, frozen=True):
     """What a SKU can be sold at this moment."""
 
     title: str
-    unit_price_minor: int
+    cost: Cost  # of a unit that nobody has claimed
     free: int  # units left, 0 or more
+
+
+class Held(msgspec.Struct, frozen=True):
+    """Units that a claim holds for whoever asks."""
+
+    sku: str
+    quantity: int
+    cost: Cost
 
 
 class House(msgspec.Struct, frozen=True):
@@ -59,7 +69,12 @@ def check_wish(wish: Wish) -> None:
 
 
 def compose(
-    wish: Wish, offers: Mapping[str, Offered], house: House, *, agent: msgspec.Raw | None = None
+    wish: Wish,
+    offers: Mapping[str, Offered],
+    house: House,
+    *,
+    claims: Mapping[UUID, Held] | None = None,
+    agent: msgspec.Raw | None = None,
 ) -> tuple[Terms, SessionStatus]:
     """
     Work out the terms of a wish.
@@ -69,10 +84,12 @@ def compose(
     Args:
         offers: What each wanted SKU can be sold at; a SKU that is missing is not on sale.
 
+        claims: What the claims hold that the wish names; one that is missing holds nothing any more.
+
     Returns:
         The terms and READY or INCOMPLETE; INCOMPLETE comes with a remark of severity ERROR for each need.
     """
-    lines, remarks = _lines(wish, offers)
+    lines, remarks = _lines(wish, offers, claims or {})
     address = wish.address
     country: str | None = None
     if address is not None and is_country(address.country):
@@ -102,7 +119,7 @@ def chosen(terms: Terms) -> Choice | None:
     return next((choice for choice in terms.choices if choice.code == terms.wish.delivery), None)
 
 
-def _lines(wish: Wish, offers: Mapping[str, Offered]) -> tuple[list[Line], list[Remark]]:
+def _lines(wish: Wish, offers: Mapping[str, Offered], claims: Mapping[UUID, Held]) -> tuple[list[Line], list[Remark]]:
     lines: list[Line] = []
     remarks: list[Remark] = []
     left = {want.sku: offers[want.sku].free for want in wish.wants if want.sku in offers}
@@ -113,6 +130,14 @@ def _lines(wish: Wish, offers: Mapping[str, Offered]) -> tuple[list[Line], list[
         if offer is None:
             remarks.append(Remark(Severity.WARNING, "item_unavailable", f"Article {want.sku} is not sold here.", where))
             continue
+        cost = offer.cost
+        held = _held(want, offer, claims)
+        if held is not None:
+            left[want.sku] += held.quantity  # counted already: it takes nothing from what is free
+            cost = held.cost
+        elif want.claim_id is not None and want.claim_id not in claims:
+            sentence = f"{offer.title} is no longer held for you at the deal's price: this is its price of now."
+            remarks.append(Remark(Severity.WARNING, "claim_over", sentence, where))
         quantity = min(want.quantity, left[want.sku])
         if quantity <= 0:
             remarks.append(Remark(Severity.WARNING, "out_of_stock", f"{offer.title} is sold out.", where))
@@ -125,8 +150,26 @@ def _lines(wish: Wish, offers: Mapping[str, Offered]) -> tuple[list[Line], list[
         while name in names:
             name += "_"
         names.add(name)
-        lines.append(Line(name, want.sku, offer.title, quantity, offer.unit_price_minor))
+        lines.append(line_of(name, want.sku, offer.title, quantity, cost))
     return lines, remarks
+
+
+def _held(want: Want, offer: Offered, claims: Mapping[UUID, Held]) -> Held | None:
+    """What is claimed for a line, whole or not at all; not where it costs less without, and there are enough."""
+    held = claims.get(want.claim_id) if want.claim_id is not None else None
+    if held is None or (held.sku, held.quantity) != (want.sku, want.quantity):
+        return None
+    cheaper = offer.cost.price_minor < held.cost.price_minor and offer.free >= want.quantity
+    return None if cheaper else held
+
+
+def line_of(name: str, sku: str, title: str, quantity: int, cost: Cost) -> Line:
+    """A line at what its units cost; without a deal nothing is said of one."""
+    if cost.deal_id is None:
+        return Line(name, sku, title, quantity, cost.price_minor)
+    return Line(
+        name, sku, title, quantity, cost.price_minor, cost.list_minor, cost.deal_id, cost.claim_id, cost.lowest_minor
+    )
 
 
 def _choice(wish: Wish, choices: tuple[Choice, ...]) -> tuple[Choice | None, list[Remark]]:

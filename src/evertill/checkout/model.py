@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from evertill.address import Address
+from evertill.deals.costing import Cost
 from evertill.orders.details import Buyer
 
 
@@ -27,12 +28,13 @@ class SessionStatus(enum.StrEnum):
     CANCELED = "canceled"
 
 
-class Want(msgspec.Struct, frozen=True):
+class Want(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line somebody wants."""
 
     sku: str
     quantity: int
     line_id: str = ""  # the client's own name for the line, if it gave one
+    claim_id: UUID | None = None  # what holds its units, at a deal's price
 
 
 class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -45,7 +47,7 @@ class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
     vouched: bool = False  # a platform known to us answers for the buyer's e-mail and address
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line as it would be sold."""
 
     line_id: str
@@ -53,6 +55,16 @@ class Line(msgspec.Struct, frozen=True):
     title: str
     quantity: int
     unit_price_minor: int
+    list_minor: int | None = None  # without its deal; None: at no deal's price
+    deal_id: UUID | None = None
+    claim_id: UUID | None = None  # what holds its units; None: they are taken when paying
+    lowest_minor: int | None = None  # of the 30 days before its deal
+
+    @property
+    def cost(self) -> Cost:
+        """What one unit costs, beside what it costs without its deal."""
+        list_minor = self.unit_price_minor if self.list_minor is None else self.list_minor
+        return Cost(list_minor, self.unit_price_minor, self.deal_id, self.claim_id, self.lowest_minor)
 
     @property
     def total_minor(self) -> int:

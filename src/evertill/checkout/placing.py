@@ -8,11 +8,16 @@ import asyncpg
 import msgspec
 
 from evertill import stock
-from evertill.checkout.compose import House, Offered, chosen, compose
+from evertill.checkout.compose import Held, House, Offered, chosen, compose
 from evertill.checkout.model import Line, Remark, Session, SessionStatus, Severity, Terms
 from evertill.checkout.records import encode, session_of
 from evertill.checkout.sessions import no_such_session, not_changeable, title_of
 from evertill.checkout.settling import AttemptLocked
+from evertill.clock import Clock
+from evertill.deals.carrying import Carried, Lost, lock_carried
+from evertill.deals.costing import Cost
+from evertill.deals.model import Claim
+from evertill.deals.pricing import standing
 from evertill.idempotency import Key, Recorded, check_same
 from evertill.ids import id_at, new_order_number
 from evertill.money import Money, format_money
@@ -97,8 +102,14 @@ class Group:
         locked: Mapping[int, Locked],
         shelves: Mapping[str, Shelf],
         moves: stock.Moves,
+        carried: Carried | None,
     ) -> dict[int, PlacingAnswer | Exception]:
-        """One answer per placing, in order of arrival; pure but for filling this group."""
+        """
+        One answer per placing, in order of arrival; pure but for filling this group, the moves and what is carried.
+
+        Args:
+            carried: Deals and claims; None: no line is at a deal's price.
+        """
         answers: dict[int, PlacingAnswer | Exception] = {}
         free = {sku: shelf.free for sku, shelf in shelves.items()}
         taking: dict[UUID, UUID] = {}  # sessions this very group has an order for
@@ -111,7 +122,7 @@ class Group:
             elif (earlier := _earlier(ask, entry)) is not None:
                 answers[position] = earlier
             else:
-                answer = self._take(ask, entry.session, shelves, free, moves)
+                answer = self._take(ask, entry.session, shelves, free, moves, carried)
                 if isinstance(answer, Placed):
                     taking[entry.session.id] = answer.order_id
                 answers[position] = answer
@@ -124,25 +135,39 @@ class Group:
         shelves: Mapping[str, Shelf],
         free: dict[str, int],
         moves: stock.Moves,
+        carried: Carried | None,
     ) -> PlacingAnswer | Exception:
         if session.status is not SessionStatus.READY:
             return _incomplete(session.terms)
         lines = session.terms.lines
-        changed = [line for line in lines if (shelf := shelves.get(line.sku)) is None or not shelf.on_sale
-                   or shelf.unit_price_minor != line.unit_price_minor]  # fmt: skip
+        changed: list[Changed] = []
+        for line in lines:
+            shelf = shelves.get(line.sku)
+            if shelf is None or not shelf.on_sale:
+                changed.append(Changed(line, None))
+                continue
+            price = _price_now(line, shelf, session, carried)
+            if price != line.unit_price_minor:
+                changed.append(Changed(line, price))
         if changed:
-            return self._revise(
-                ask, session, shelves, free, "price_changed", _changed_sentence(changed, shelves, self._house)
-            )
+            offers, claims = _offered(session, shelves, free, carried)
+            code, sentence = _changed(changed, offers, self._house)
+            return self._revise(ask, session, offers, claims, code, sentence)
         if ask.total_minor is not None and ask.total_minor != session.terms.quote.total_minor:
             return self._refuse(
                 ask, session, "total_changed", "The total has changed since you saw it. Please look again."
             )
-        (shortage,) = stock.allot(free, [[(line.sku, line.quantity) for line in lines]])
+        unclaimed = [(line.sku, line.quantity) for line in lines if line.claim_id is None]
+        (shortage,) = stock.allot(free, [unclaimed])
         if shortage is not None:
-            return self._revise(ask, session, shelves, free, "out_of_stock", _short_sentence(lines, shortage))
-        moves.claim([(line.sku, line.quantity) for line in lines])
+            offers, claims = _offered(session, shelves, free, carried)
+            return self._revise(ask, session, offers, claims, "out_of_stock", _short_sentence(lines, shortage))
+        moves.claim(unclaimed)
         placed = self._order(ask, session)
+        for line in lines:
+            if line.claim_id is not None:
+                assert carried is not None  # it was looked at
+                carried.order(line.claim_id, placed.order_id)
         self._taken.append((ask, placed))
         return placed
 
@@ -169,18 +194,13 @@ class Group:
         self,
         ask: Placing,
         session: Session,
-        shelves: Mapping[str, Shelf],
-        free: Mapping[str, int],
+        offers: Mapping[str, Offered],
+        claims: Mapping[UUID, Held],
         code: str,
         sentence: str,
     ) -> NotPlaced:
         """The terms no longer hold: offer what can still be had of them, and say so. Nothing is taken."""
-        offers = {
-            want.sku: Offered(shelf.title, shelf.unit_price_minor, max(free.get(want.sku, 0), 0))
-            for want in session.terms.wish.wants
-            if (shelf := shelves.get(want.sku)) is not None and shelf.on_sale
-        }
-        terms, status = compose(session.terms.wish, offers, self._house, agent=session.terms.agent)
+        terms, status = compose(session.terms.wish, offers, self._house, claims=claims, agent=session.terms.agent)
         terms = msgspec.structs.replace(terms, remarks=(Remark(Severity.WARNING, code, sentence), *terms.remarks))
         revised = msgspec.structs.replace(
             session, terms=terms, status=status, version=session.version + 1, updated_at=ask.now
@@ -231,13 +251,23 @@ class Group:
                  wanted.attempt_id, self._provider_name, wanted.method, ask.now + self._answer_within)
             )  # fmt: skip
             lines += [
-                (placed.order_id, number, line.sku, line.title, line.quantity, line.unit_price_minor)
+                (
+                    placed.order_id,
+                    number,
+                    line.sku,
+                    line.title,
+                    line.quantity,
+                    line.unit_price_minor,
+                    line.list_minor,
+                    line.deal_id,
+                    line.claim_id,
+                )
                 for number, line in enumerate(session.terms.lines, start=1)
             ]
             keys.append((ask.key.scope, ask.key.name, ask.key.fingerprint, None, placed.order_id, ask.now))
         for ask, refused in self._refused:
             keys.append((ask.key.scope, ask.key.name, ask.key.fingerprint, encode(refused), None, ask.now))
-        return [*_transposed(orders, 19), *_transposed(lines, 6), *_transposed(keys, 6)]
+        return [*_transposed(orders, 19), *_transposed(lines, 9), *_transposed(keys, 6)]
 
 
 def _transposed(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
@@ -278,18 +308,91 @@ def _incomplete(terms: Terms) -> Invalid:
     return Invalid("session_incomplete", sentence)
 
 
-def _changed_sentence(changed: Sequence[Line], shelves: Mapping[str, Shelf], house: House) -> str:
-    """All that changed is said: what is said of one line must not hide what became of another."""
-    gone = [line.title for line in changed if (shelf := shelves.get(line.sku)) is None or not shelf.on_sale]
-    prices = [
-        f"{line.title} was {format_money(line.unit_price_minor, house.currency, house.locale)} and is now "
-        f"{format_money(shelves[line.sku].unit_price_minor, house.currency, house.locale)}"
-        for line in changed
-        if line.title not in gone
-    ]
-    said = [f"No longer sold: {', '.join(gone)}."] if gone else []
-    said += [f"A price has changed since you saw it: {'; '.join(prices)}."] if prices else []
-    return " ".join([*said, "Nothing was charged. Please look at the order again."])
+def _price_now(line: Line, shelf: Shelf, session: Session, carried: Carried | None) -> int | Lost:
+    """What a unit of a line costs at this very moment, at the deal or with the claim that its terms were made with."""
+    if line.deal_id is None:
+        return shelf.unit_price_minor
+    assert carried is not None  # it is locked with the lines' deals
+    if line.claim_id is None:
+        return carried.price_now(
+            line.deal_id, sku=line.sku, list_minor=shelf.unit_price_minor, customer_id=session.customer_id
+        )
+    claim = _claim(line.claim_id, line.sku, line.quantity, session, carried)
+    return min(claim.price_minor, shelf.unit_price_minor) if isinstance(claim, Claim) else claim
+
+
+def _claim(claim_id: UUID, sku: str, quantity: int, session: Session, carried: Carried) -> Claim | Lost:
+    return carried.claimed(claim_id, sku=sku, quantity=quantity, holder=session.owner, customer_id=session.customer_id)
+
+
+def _offered(
+    session: Session, shelves: Mapping[str, Shelf], free: Mapping[str, int], carried: Carried | None
+) -> tuple[dict[str, Offered], dict[UUID, Held]]:
+    """What a session can still be offered, by what is locked; and what its claims hold."""
+    lowest = {(line.sku, line.deal_id): line.lowest_minor for line in session.terms.lines}
+    offers: dict[str, Offered] = {}
+    claims: dict[UUID, Held] = {}
+    for want in session.terms.wish.wants:
+        shelf = shelves.get(want.sku)
+        if shelf is None or not shelf.on_sale:
+            continue
+        cost = Cost(shelf.unit_price_minor, shelf.unit_price_minor)
+        if carried is not None:
+            member = carried.member(session.customer_id)
+            best = standing(
+                carried.deals_of(want.sku), list_minor=cost.list_minor, moment=carried.moment, member=member
+            )
+            if best is not None:
+                known = lowest.get((want.sku, best.deal_id))
+                cost = Cost(cost.list_minor, best.price_minor, best.deal_id, lowest_minor=known)
+            if want.claim_id is not None:
+                claim = _claim(want.claim_id, want.sku, want.quantity, session, carried)
+                if isinstance(claim, Claim):
+                    price = min(claim.price_minor, shelf.unit_price_minor)
+                    known = lowest.get((want.sku, claim.deal_id))
+                    claimed = Cost(shelf.unit_price_minor, price, claim.deal_id, claim.id, known)
+                    claims[claim.id] = Held(claim.sku, claim.quantity, claimed)
+        offers[want.sku] = Offered(shelf.title, cost, max(free.get(want.sku, 0), 0))
+    return offers, claims
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """A line that no longer holds: its price of now, why its deal is lost, or None where it is no longer sold."""
+
+    line: Line
+    now: int | Lost | None
+
+
+_LOST = {
+    Lost.CLAIM: ("claim_over", "No longer held for you at the deal's price: {}."),
+    Lost.MEMBERS: ("members_only", "For members only, and your account is none at this moment: {}."),
+    Lost.DEAL: ("deal_over", "The deal you saw is over or has changed: {}."),
+}
+
+
+def _changed(changed: Sequence[Changed], offers: Mapping[str, Offered], house: House) -> tuple[str, str]:
+    """
+    A code, and a sentence in which all that changed is said: what is said of one line must not hide what became of
+    another.
+    """
+    code, said = "price_changed", []
+    gone = [each.line.title for each in changed if each.now is None]
+    if gone:
+        said.append(f"No longer sold: {', '.join(gone)}.")
+    for lost, (name, words) in _LOST.items():
+        lines = [each.line for each in changed if each.now is lost]
+        if lines:
+            code = name
+            said.append(words.format("; ".join(_was(line, offers[line.sku].cost.price_minor, house) for line in lines)))
+    prices = [_was(each.line, each.now, house) for each in changed if isinstance(each.now, int)]
+    if prices:
+        said.append(f"A price has changed since you saw it: {'; '.join(prices)}.")
+    return code, " ".join([*said, "Nothing was charged. Please look at the order again."])
+
+
+def _was(line: Line, price_minor: int, house: House) -> str:
+    was, now = (format_money(minor, house.currency, house.locale) for minor in (line.unit_price_minor, price_minor))
+    return f"{line.title} was {was} and is now {now}" if was != now else f"{line.title}, {now}"
 
 
 def _short_sentence(lines: Sequence[Line], shortage: stock.Shortage) -> str:
@@ -336,6 +439,25 @@ async def _sessions(
     }
 
 
+async def lock_deals_of(
+    connection: Connection,
+    locked: Mapping[int, Locked],
+    attempts: Mapping[UUID, AttemptLocked],
+    clock: Clock | None,
+) -> Carried | None:
+    """Deals and claims of a group, locked behind its stock. None, and nothing asked: no line of it has one."""
+    sessions = [
+        entry.session for entry in locked.values() if entry.session.status is SessionStatus.READY
+    ]  # the others are answered without a look at their lines
+    deals = {line.deal_id for session in sessions for line in session.terms.lines if line.deal_id is not None}
+    claims = {line.claim_id for session in sessions for line in session.terms.lines if line.claim_id is not None}
+    claims |= {claim_id for attempt in attempts.values() for claim_id in attempt.claims}
+    if not deals and not claims:
+        return None
+    customers = {session.customer_id for session in sessions if session.customer_id is not None}
+    return await lock_carried(connection, deals=deals, claims=claims, customers=customers, clock=clock)
+
+
 async def lock_stock(
     connection: Connection, locked: Mapping[int, Locked], attempts: Mapping[UUID, AttemptLocked]
 ) -> dict[str, Shelf]:
@@ -346,7 +468,7 @@ async def lock_stock(
         if entry.session.status is SessionStatus.READY
         for want in entry.session.terms.wish.wants
     }
-    if not skus:
+    if not skus and not any(attempt.claims for attempt in attempts.values()):
         return {}  # settling alone: the statement that moves the units locks them in the same order
     skus |= {sku for attempt in attempts.values() for sku, _ in attempt.units}
     rows = await connection.fetch(stock_sql["lock_stock"], list(skus))

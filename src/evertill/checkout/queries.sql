@@ -1,7 +1,9 @@
 -- read_offers --
 -- What the group's SKUs can be sold at this moment. Nothing is locked: units are taken when paying.
 SELECT variant.sku, product.title, variant.option_values, variant.price_minor,
-       stock.on_hand - stock.claimed - stock.sold AS free
+       stock.on_hand - stock.claimed - stock.sold AS free,
+       EXISTS (SELECT FROM deal_sku JOIN deal ON deal.id = deal_sku.deal_id
+                WHERE deal_sku.sku = variant.sku AND deal.ends_at > clock_timestamp()) AS in_deal
   FROM variant
   JOIN product ON product.id = variant.product_id AND product.status = 'active'
   JOIN stock ON stock.sku = variant.sku
@@ -103,7 +105,9 @@ ORDER BY session.id
   SELECT attempt.id, attempt.order_id, attempt.state, orders.state AS order_state, orders.state_reason,
          orders.session_id, orders.number, orders.email, orders.total_minor, orders.currency,
          ARRAY(SELECT sku FROM order_line WHERE order_line.order_id = attempt.order_id ORDER BY line) AS skus,
-         ARRAY(SELECT quantity FROM order_line WHERE order_line.order_id = attempt.order_id ORDER BY line) AS quantities
+         ARRAY(SELECT quantity FROM order_line WHERE order_line.order_id = attempt.order_id ORDER BY line) AS quantities,
+         ARRAY(SELECT claim_id FROM order_line
+                WHERE order_line.order_id = attempt.order_id AND claim_id IS NOT NULL ORDER BY line) AS claims
     FROM payment_attempt AS attempt
     JOIN orders ON orders.id = attempt.order_id
     JOIN checkout_session AS session ON session.id = orders.session_id
@@ -130,10 +134,13 @@ WITH placed AS (
                   $19::timestamptz[])
         AS row (id, order_id, provider, method, amount_minor, currency, recorded_at, next_look_at)
 ), lined AS (
-    INSERT INTO order_line (order_id, line, sku, title, quantity, unit_price_minor, total_minor)
-    SELECT order_id, line, sku, title, quantity, unit_price_minor, unit_price_minor * quantity
-      FROM unnest($20::uuid[], $21::smallint[], $22::text[], $23::text[], $24::integer[], $25::bigint[])
-        AS row (order_id, line, sku, title, quantity, unit_price_minor)
+    INSERT INTO order_line (order_id, line, sku, title, quantity, unit_price_minor, total_minor, list_price_minor,
+                            deal_id, claim_id)
+    SELECT order_id, line, sku, title, quantity, unit_price_minor, unit_price_minor * quantity, list_price_minor,
+           deal_id, claim_id
+      FROM unnest($20::uuid[], $21::smallint[], $22::text[], $23::text[], $24::integer[], $25::bigint[], $26::bigint[],
+                  $27::uuid[], $28::uuid[])
+        AS row (order_id, line, sku, title, quantity, unit_price_minor, list_price_minor, deal_id, claim_id)
 ), moved AS (
     UPDATE checkout_session AS session
        SET status = 'completing', order_id = row.order_id, updated_at = row.placed_at, version = session.version + 1
@@ -142,7 +149,7 @@ WITH placed AS (
 )
 INSERT INTO attempt_key (scope, key, fingerprint, answer, order_id, created_at)
 SELECT scope, key, fingerprint, answer::json, order_id, created_at
-  FROM unnest($26::text[], $27::text[], $28::bytea[], $29::text[], $30::uuid[], $31::timestamptz[])
+  FROM unnest($29::text[], $30::text[], $31::bytea[], $32::text[], $33::uuid[], $34::timestamptz[])
     AS row (scope, key, fingerprint, answer, order_id, created_at)
  ORDER BY scope, key;
 

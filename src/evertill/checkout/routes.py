@@ -12,6 +12,7 @@ Each step posts to its own address and leads on with 303. The API (ucp/) calls t
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from litestar import get, post
@@ -26,6 +27,7 @@ from evertill.checkout.delivery import delivery_price
 from evertill.checkout.model import Session, SessionStatus, Severity, Want, Wish
 from evertill.checkout.placing import NotPlaced, Placing
 from evertill.checkout.sessions import Opening, Revision, get_session, no_such_session, not_changeable
+from evertill.deals.reading import HeldUntil, held_until
 from evertill.idempotency import Key, fingerprint_of
 from evertill.ids import new_id
 from evertill.orders import Address, Buyer, OrderState, order_link
@@ -72,7 +74,9 @@ async def open_session(request: ShopRequest) -> Response[str] | Redirect:
         return await see_other(request, "/cart")
     check_line(request, visitor, {line.sku for line in wanted.lines}, onwards="/checkout")
     wish = Wish(
-        wants=tuple(Want(line.sku, line.quantity) for line in wanted.lines),
+        wants=tuple(
+            Want(line.sku, line.quantity, claim_id=line.held.id if line.held else None) for line in wanted.lines
+        ),
         buyer=_buyer(form),
         address=_address(form),
     )
@@ -135,6 +139,9 @@ async def choose_delivery(request: ShopRequest, sealed: FromPath[str]) -> Respon
         return await _delivery_page(request, session, problems=(problem,))
     wish = msgspec.structs.replace(session.terms.wish, delivery=code)
     session = await _revise(request, session, wish, form)
+    if claims := _claims(session):  # what is held is held while one pays
+        shop, visitor = shop_of(request), await visitor_of(request)
+        await shop.claims.extend(claims, holder=visitor.owner, customer_id=_customer_id(visitor))
     return await see_other(request, _path(shop_of(request), session, "pay"))
 
 
@@ -241,7 +248,11 @@ async def _empty_cart(request: ShopRequest, session: Session) -> None:
         bought[line.sku] = bought.get(line.sku, 0) + line.quantity
     async with shop.desk.acquire() as connection:
         await cart.take_out(
-            connection, browser_hash=visitor.browser_hash, customer_id=_customer_id(visitor), bought=bought
+            connection,
+            browser_hash=visitor.browser_hash,
+            customer_id=_customer_id(visitor),
+            bought=bought,
+            claims=_claims(session),
         )
 
 
@@ -256,6 +267,16 @@ def _key(visitor: Visitor, form: Mapping[str, str], verb: str, subject: str) -> 
 
 def _customer_id(visitor: Visitor) -> Any:
     return visitor.customer.id if visitor.customer else None
+
+
+def _claims(session: Session) -> list[UUID]:
+    return [line.claim_id for line in session.terms.lines if line.claim_id is not None]
+
+
+async def _holds(request: ShopRequest, session: Session | None) -> HeldUntil | None:
+    """Until when the lines of a session are held, where any is."""
+    claims = _claims(session) if session is not None else []
+    return await held_until(shop_of(request).browse, claims) if claims else None
 
 
 def _path(shop: Shop, session: Session, step: str = "") -> str:
@@ -327,6 +348,7 @@ async def _address_page(
         "refusal": refusal,
         "cart": await _cart_of(request) if session is None else None,
         "session": session,
+        "holds": await _holds(request, session),
         "steps": _STEPS,
     }
     return await page(request, "checkout/address.html", context, status=422 if problems or refusal else 200)
@@ -341,6 +363,7 @@ async def _delivery_page(
     }
     context = {
         "session": session,
+        "holds": await _holds(request, session),
         "path_to": _path(shop, session),
         "attempt": str(new_id()),
         "prices": prices,
@@ -366,6 +389,7 @@ async def _pay_page(
     address = session.terms.wish.address
     context = {
         "session": session,
+        "holds": await _holds(request, session),
         "path_to": _path(shop, session),
         "attempt": str(new_id()),
         "choice": chosen(session.terms),

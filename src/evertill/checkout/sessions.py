@@ -2,7 +2,7 @@
 Open, change and cancel checkout sessions, in groups.
 
 Every one of these is asked under a key; the answer is written in the same statement as its effect, so
-repeating brings the same answer. Nothing is held: units are taken when paying (till.py).
+repeating brings the same answer. Nothing is held but what is claimed: units are taken when paying (till.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,10 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from evertill.checkout.compose import House, Offered, check_wish, compose
+from evertill.checkout.compose import Held, House, Offered, check_wish, compose
 from evertill.checkout.model import Session, SessionStatus, Wish
 from evertill.checkout.records import encode, session_of
+from evertill.deals.costing import Cost, Costs, costs_of
 from evertill.idempotency import Key, Recorded, check_same
 from evertill.ids import new_id
 from evertill.refusals import Conflict, NotFound, Unavailable
@@ -94,8 +95,7 @@ class Sessions:
         async with self._pool.acquire() as connection:
             known = await _recall(connection, asks)
             sessions = await _read(connection, [ask.session_id for ask in asks if isinstance(ask, Revision)])
-            skus = {want.sku for ask in asks if ask.wish for want in ask.wish.wants}
-            offers = await read_offers(connection, skus)
+            market = await read_market(connection, asks)
             answers: list[Session | Exception] = []
             opened: dict[UUID, tuple[Opening, Session]] = {}
             revised: dict[UUID, tuple[Revision, Session]] = {}
@@ -108,7 +108,7 @@ class Sessions:
                 elif name in names:  # its twin stands in this very group: it will find the answer on record
                     answers.append(_ChangedMeanwhile())
                 else:
-                    answer = self._decide(ask, sessions, offers)
+                    answer = self._decide(ask, sessions, market)
                     if isinstance(answer, Session):
                         if isinstance(ask, Opening):
                             opened[answer.id] = (ask, answer)
@@ -126,10 +126,11 @@ class Sessions:
         ]
 
     def _decide(
-        self, ask: Opening | Revision, sessions: Mapping[UUID, Session], offers: Mapping[str, Offered]
+        self, ask: Opening | Revision, sessions: Mapping[UUID, Session], market: "Market"
     ) -> Session | Exception:
         if isinstance(ask, Opening):
-            terms, status = compose(ask.wish, offers, self._house, agent=ask.agent)
+            offers, claims = market.offered(ask.wish, owner=ask.owner, customer_id=ask.customer_id)
+            terms, status = compose(ask.wish, offers, self._house, claims=claims, agent=ask.agent)
             return Session(
                 id=new_id(), status=status, channel=ask.channel, owner=ask.owner, customer_id=ask.customer_id,
                 order_id=None, version=1, terms=terms, created_at=ask.now, updated_at=ask.now,
@@ -144,7 +145,9 @@ class Sessions:
             return msgspec.structs.replace(
                 session, status=SessionStatus.CANCELED, version=session.version + 1, updated_at=ask.now
             )
-        terms, status = compose(ask.wish, offers, self._house, agent=ask.agent or session.terms.agent)
+        offers, claims = market.offered(ask.wish, owner=ask.owner, customer_id=ask.customer_id)
+        agent = ask.agent or session.terms.agent
+        terms, status = compose(ask.wish, offers, self._house, claims=claims, agent=agent)
         return msgspec.structs.replace(
             session, terms=terms, status=status, version=session.version + 1, updated_at=ask.now,
             customer_id=ask.customer_id,
@@ -186,13 +189,53 @@ async def get_session(connection: Connection | Pool, *, session_id: UUID, owner:
     return session_of(row)
 
 
-async def read_offers(connection: Connection, skus: set[str]) -> dict[str, Offered]:
-    """What each of these SKUs can be sold at now; a SKU that is missing from the answer is not on sale."""
+class Market(msgspec.Struct, frozen=True):
+    """What a group's SKUs can be sold at now, to whoever asks; a SKU that is missing is not on sale."""
+
+    offers: Mapping[str, Offered]  # at the list price
+    costs: Costs | None  # None: none of them is in a deal
+
+    def offered(
+        self, wish: Wish, *, owner: str, customer_id: UUID | None
+    ) -> tuple[Mapping[str, Offered], Mapping[UUID, Held]]:
+        """What one buyer is offered, and what their claims hold."""
+        if self.costs is None:
+            return self.offers, {}
+        offers: dict[str, Offered] = {}
+        claims: dict[UUID, Held] = {}
+        for want in wish.wants:
+            offer = self.offers.get(want.sku)
+            if offer is None:
+                continue
+            list_minor = offer.cost.list_minor
+            cost = self.costs.cost(want.sku, list_minor, customer_id=customer_id)
+            offers[want.sku] = msgspec.structs.replace(offer, cost=cost)
+            claim = self.costs.held(want.claim_id, want.sku, holder=owner, customer_id=customer_id)
+            if claim is not None:
+                claims[claim.id] = Held(claim.sku, claim.quantity, self.costs.cost_held(claim, list_minor))
+        return offers, claims
+
+
+async def read_market(connection: Connection, asks: Sequence[Opening | Revision]) -> Market:
+    """One statement; some more only where a SKU is in a deal, or a line has its claim."""
+    skus = {want.sku for ask in asks if ask.wish for want in ask.wish.wants}
     rows = await connection.fetch(sql["read_offers"], list(skus)) if skus else []
-    return {
-        row["sku"]: Offered(title_of(row["title"], row["option_values"]), row["price_minor"], max(row["free"], 0))
+    offers = {
+        row["sku"]: Offered(
+            title_of(row["title"], row["option_values"]),
+            Cost(row["price_minor"], row["price_minor"]),
+            max(row["free"], 0),
+        )
         for row in rows
     }
+    dealt = {row["sku"] for row in rows if row["in_deal"]}
+    claimed = [want for ask in asks if ask.wish for want in ask.wish.wants if want.claim_id is not None]
+    dealt |= {want.sku for want in claimed}
+    claims = {want.claim_id for want in claimed if want.claim_id is not None}
+    if not dealt:
+        return Market(offers, None)
+    customers = {ask.customer_id for ask in asks if ask.customer_id is not None}
+    return Market(offers, await costs_of(connection, skus=dealt, customers=customers, claims=claims))
 
 
 def title_of(title: str, option_values: Sequence[str]) -> str:

@@ -10,14 +10,17 @@ import msgspec
 from evertill import stock
 from evertill.checkout.model import SessionStatus
 from evertill.checkout.records import encode
+from evertill.deals.carrying import Carried
 from evertill.ids import id_at
 from evertill.money import Money
 from evertill.orders.model import OrderState
-from evertill.payments.model import AttemptState, Done, Ending, Failed
+from evertill.payments.model import HOLD_EXPIRED, AttemptState, Done, Ending, Failed
 from evertill.storage import Connection, Statements
 
 sql = Statements.of(__package__)
 log = logging.getLogger(__name__)
+
+_FOR_GOOD = (HOLD_EXPIRED, "voided")  # nobody stands there with another card
 
 
 class Settling(msgspec.Struct, frozen=True):
@@ -51,6 +54,7 @@ class AttemptLocked(msgspec.Struct, frozen=True):
     email: str
     total: Money
     units: tuple[tuple[str, int], ...]
+    claims: tuple[UUID, ...]  # that it took over
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -73,10 +77,14 @@ class LateYes(msgspec.Struct, frozen=True):
 
 
 def settle_all(
-    settlings: Sequence[tuple[int, Settling]], attempts: Mapping[UUID, AttemptLocked], moves: stock.Moves
+    settlings: Sequence[tuple[int, Settling]],
+    attempts: Mapping[UUID, AttemptLocked],
+    moves: stock.Moves,
+    carried: Carried | None,
 ) -> tuple[list[Settlement], list[LateYes], dict[int, Settled]]:
     """
-    Decide what each ending means: units sold or released, the order confirmed, declined or held.
+    Decide what each ending means: units sold or released, the order confirmed, declined or held. Its claims are bought,
+    or held again for a while; where the order was given up, they are released.
 
     An attempt that has ended before keeps its first ending; a yes that comes after a no is only to be let go.
     """
@@ -98,8 +106,12 @@ def settle_all(
             endings[attempt.id] = settlement
             if settlement.order_state is OrderState.CONFIRMED:
                 moves.sell(attempt.units)
+                if carried is not None:
+                    carried.buy(attempt.claims)
             elif settlement.order_state is OrderState.DECLINED:
                 moves.release(attempt.units)
+                if carried is not None:
+                    moves.claim(carried.decline(attempt.claims, for_good=settlement.reason in _FOR_GOOD))
             answers[position] = Settled(attempt.order_id, settlement.order_state, settlement.reason, ended_now=True)
     return list(endings.values()), list(late.values()), answers
 
@@ -130,6 +142,7 @@ async def lock_attempts(connection: Connection, settlings: Sequence[tuple[int, S
             email=row["email"],
             total=Money(row["currency"], row["total_minor"]),
             units=tuple(zip(row["skus"], row["quantities"], strict=True)),
+            claims=tuple(row["claims"]),
         )
         for row in rows
     }

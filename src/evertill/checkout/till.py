@@ -6,11 +6,13 @@ The till: turns checkout sessions into orders, in groups.
                                         the provider is called, outside everything   ▼
     settle ─► lock sessions, orders, attempts ─► lock stock ─► write endings, orders, sessions, stock, outbox ─► commit
 
+Where a line is at a deal's price, deals and claims are locked behind the stock, and written after it.
+
 Placings and settlings that come while a group is being written form the next group, in one transaction
-of at most nine round trips, whatever its size. An order that fails (sold out, price changed) fails alone.
-Rows are locked in one order everywhere, by staff too: sessions, orders, attempts, stock; within each by key. Stock
-is locked once, for what is placed and what is settled together. Two workers that meet all the same are told so by
-the database, and whoever is told begins anew.
+of at most nine round trips, whatever its size; with deals in it, of sixteen. An order that fails (sold out, price
+changed) fails alone. Rows are locked in one order everywhere, by staff too: sessions, orders, attempts, stock, deals,
+claims; within each by key. Stock is locked once, for what is placed and what is settled together. Two workers that meet
+all the same are told so by the database, and whoever is told begins anew.
 """
 
 from collections.abc import Sequence
@@ -20,19 +22,28 @@ import asyncpg
 
 from evertill import stock
 from evertill.checkout.compose import House
-from evertill.checkout.placing import Group, Placing, PlacingAnswer, lock_sessions, lock_stock
+from evertill.checkout.placing import Group, Locked, Placing, PlacingAnswer, lock_deals_of, lock_sessions, lock_stock
 from evertill.checkout.settling import Settled, Settling, lock_attempts, settle_all, write_endings, write_late
 from evertill.checkout.takings import Takings
+from evertill.clock import Clock
 from evertill.storage import Groups, Pool, again_where_told
 
 
 class Till:
-    """One per worker. Any number of workers may sell the same stock."""
+    """
+    One per worker. Any number of workers may sell the same stock.
 
-    def __init__(self, pool: Pool, *, house: House, provider_name: str, answer_within: timedelta) -> None:
+    Args:
+        clock: Instead of the database's, by which deals and claims are judged; for tests.
+    """
+
+    def __init__(
+        self, pool: Pool, *, house: House, provider_name: str, answer_within: timedelta, clock: Clock | None = None
+    ) -> None:
         self._pool = pool
         self._house = house
         self._provider_name = provider_name
+        self._clock = clock
         self._answer_within = answer_within  # after this an attempt nobody settled is the reconciler's
         self.takings = Takings()
         self.groups: Groups[Placing | Settling, PlacingAnswer | Settled] = Groups("till", self._run)
@@ -69,16 +80,18 @@ class Till:
         moves = stock.Moves()
         async with self._pool.acquire() as connection, connection.transaction():
             placed = Group(self._house, self._provider_name, self._answer_within)
+            locked: dict[int, Locked] = {}
             if placings:
                 locked = await lock_sessions(connection, placings)
-                attempts = await lock_attempts(connection, settlings)
-                shelves = await lock_stock(connection, locked, attempts)
-                answers |= placed.decide(placings, locked, shelves, moves)
-            else:
-                attempts = await lock_attempts(connection, settlings)
-            endings, late, settled = settle_all(settlings, attempts, moves)
+            attempts = await lock_attempts(connection, settlings)
+            shelves = await lock_stock(connection, locked, attempts)
+            carried = await lock_deals_of(connection, locked, attempts, self._clock)
+            answers |= placed.decide(placings, locked, shelves, moves, carried)
+            endings, late, settled = settle_all(settlings, attempts, moves, carried)
             answers |= settled
             moved = await stock.move_stock(connection, moves)
+            if carried is not None:
+                await carried.write(connection)
             await placed.write(connection)
             await write_endings(connection, endings)
             await write_late(connection, late)

@@ -10,6 +10,7 @@ from litestar.response import Response
 from litestar.response.redirect import Redirect
 
 from evertill import orders
+from evertill.cart import join_claims
 from evertill.customers.model import SIGN_IN_LIFE, SignIn, local_path
 from evertill.customers.reset import change_password, open_reset, request_reset, reset_password
 from evertill.customers.sign_in import sign_in, sign_out
@@ -235,10 +236,12 @@ async def change(request: ShopRequest) -> Response[str] | Redirect:
 
 async def _enter(request: ShopRequest, signed_in: SignIn, path: str) -> Redirect:
     """
-    Hand the browser its sign-in, and a new token of its own.
+    Hand the browser its sign-in, and a new token of its own; what it had claimed is its customer's.
 
     Whoever may have planted the browser's old token (session fixation) holds nothing that counts any more.
     """
+    shop, holder = shop_of(request), (await visitor_of(request)).owner
+    await join_claims(shop.desk, shop.claims, holder=holder, customer_id=signed_in.customer.id)
     await _renew_browser(request)
     response = await see_other(request, path)
     seconds = int(SIGN_IN_LIFE.total_seconds())

@@ -2,7 +2,7 @@
 
 from evertill.deals.claiming import Claims
 from evertill.deals.expiring import Sweeper
-from evertill.deals.granting import Bounds, Claiming, Releasing
+from evertill.deals.granting import Bounds, Claiming, Joining, Releasing
 from evertill.deals.model import Because, Claim, ClaimState, Deal, Kind, Phase, SaleEvent
 from evertill.deals.pricing import deal_price
 
@@ -14,6 +14,7 @@ __all__ = [
     "Claiming",
     "Claims",
     "Deal",
+    "Joining",
     "Kind",
     "Phase",
     "Releasing",

@@ -1,22 +1,23 @@
 """
 Claiming units of deals, in groups: many at once, each whole or not at all, and never one too many.
 
-    claim, release ──► lock stock ─► lock deals ─► read the clock ─► lock claims ─► decide (granting.py)
-                                                                                        │
-                       commit ◄── move deals ◄── move stock ◄── write claims ◄──────────┘
+    claim, release, join ──► lock stock ─► lock deals ─► read the clock ─► lock claims ─► decide (granting.py)
+                                                                                              │
+                             commit ◄── move deals ◄── move stock ◄── write claims ◄──────────┘
 
 Rows are locked as the till does, lengthened: stock, deals, claims; within each by key (docs/decisions/0016).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeAlias
 from uuid import UUID
 
 import asyncpg
 
 from evertill import stock
 from evertill.clock import Clock
-from evertill.deals.granting import Book, Bounds, Claiming, Offer, Price, Releasing, Shelf
+from evertill.deals.granting import Book, Bounds, Claiming, Joining, Offer, Price, Releasing, Shelf
 from evertill.deals.history import deal_of
 from evertill.deals.model import Because, Claim, ClaimState
 from evertill.members import members_among
@@ -28,7 +29,10 @@ stock_sql = Statements.of(stock.__name__)
 
 QUANTITY_MAX = 999
 
+Ask: TypeAlias = Claiming | Releasing | Joining
+
 _MINUTE = timedelta(minutes=1)
+_WHILE_PAYING = timedelta(minutes=10)
 
 
 class Claims:
@@ -46,7 +50,7 @@ class Claims:
         self._price = price
         self._bounds = bounds or Bounds()
         self._clock = clock
-        self.groups: Groups[Claiming | Releasing, Claim] = Groups("claims", self._run)
+        self.groups: Groups[Ask, tuple[Claim, ...]] = Groups("claims", self._run)
 
     async def claim(self, ask: Claiming) -> Claim:
         """
@@ -63,7 +67,8 @@ class Claims:
         if not 1 <= ask.quantity <= QUANTITY_MAX:
             problem = f"Must be a whole number from 1 to {QUANTITY_MAX}."
             raise Invalid("invalid_quantity", f"How many? {problem}", fields=[FieldProblem("quantity", problem)])
-        return await self.groups.submit(ask)
+        (claim,) = await self.groups.submit(ask)
+        return claim
 
     async def release(self, ask: Releasing) -> Claim:
         """
@@ -74,25 +79,45 @@ class Claims:
             Conflict: It is part of an order.
             Unavailable: Not at this moment; the claim stands.
         """
+        (claim,) = await self.groups.submit(ask)
+        return claim
+
+    async def join(self, ask: Joining) -> tuple[Claim, ...]:
+        """
+        What a browser held as a guest is its customer's from now on, as far as one customer may have it.
+
+        Returns:
+            Its claims and those of the customer that they met, as they are now: what was more than one may have is
+            given back.
+
+        Raises:
+            Unavailable: Not at this moment; the claims stand.
+        """
         return await self.groups.submit(ask)
 
-    async def _run(self, asks: Sequence[Claiming | Releasing]) -> Sequence[Claim | Exception]:
+    async def extend(self, ids: Sequence[UUID], *, holder: str, customer_id: UUID | None) -> None:
+        """Hold claims ten minutes more at the least, while their holder pays: once, however often that is begun."""
+        async with self._pool.acquire("deals.extend") as connection:
+            await connection.execute(sql["extend_claims"], list(ids), holder, customer_id, _WHILE_PAYING)
+
+    async def _run(self, asks: Sequence[Ask]) -> Sequence[tuple[Claim, ...] | Exception]:
         return await again_where_told(self._write, asks)
 
-    async def _write(self, asks: Sequence[Claiming | Releasing]) -> Sequence[Claim | Exception]:
+    async def _write(self, asks: Sequence[Ask]) -> Sequence[tuple[Claim, ...] | Exception]:
         async with self._pool.acquire("deals.claim") as connection, connection.transaction():
             book = await self._open_book(connection, asks)
-            answers: list[Claim | Exception] = [
-                book.grant(ask) if isinstance(ask, Claiming) else book.give_back(ask) for ask in asks
-            ]
+            answers = [_answer(book, ask) for ask in asks]
             await _write_book(connection, book)
         return answers
 
-    async def _open_book(self, connection: Connection, asks: Sequence[Claiming | Releasing]) -> Book:
+    async def _open_book(self, connection: Connection, asks: Sequence[Ask]) -> Book:
         """Lock, in order, all that the group may change, and read all that decides."""
         claimings = [ask for ask in asks if isinstance(ask, Claiming)]
         releasings = [ask for ask in asks if isinstance(ask, Releasing)]
+        joinings = [ask for ask in asks if isinstance(ask, Joining)]
+        joined = await _guest_subjects(connection, joinings)
         subjects = {(ask.deal_id, ask.sku) for ask in claimings} | await _subjects(connection, releasings)
+        subjects |= {(deal_id, sku) for _, deal_id, sku in joined}
         shelves = await lock_shelves(connection, {sku for _, sku in subjects})
         offers, moment = await lock_deals(connection, {deal_id for deal_id, _ in subjects}, self._clock)
         known = [ask for ask in claimings if ask.deal_id in offers]
@@ -100,7 +125,7 @@ class Claims:
             moment,
             offers=offers,
             shelves=shelves,
-            claims=await _lock_claims(connection, releasings, known, offers),
+            claims=await _lock_claims(connection, releasings, _counted(known, joined, offers)),
             lately=await _lately(connection, known, moment),
             nearby=await _nearby(connection, known),
             members=await _members(connection, known, offers, moment),
@@ -137,18 +162,36 @@ async def _subjects(connection: Connection, releasings: Sequence[Releasing]) -> 
     return {(row["deal_id"], row["sku"]) for row in rows}
 
 
+async def _guest_subjects(connection: Connection, joinings: Sequence[Joining]) -> list[tuple[Joining, UUID, str]]:
+    if not joinings:
+        return []
+    rows = await connection.fetch(sql["peek_guest_claims"], list({ask.holder for ask in joinings}))
+    return [(ask, row["deal_id"], row["sku"]) for ask in joinings for row in rows if row["holder"] == ask.holder]
+
+
+def _counted(
+    claimings: Sequence[Claiming], joined: Sequence[tuple[Joining, UUID, str]], offers: Mapping[UUID, Offer]
+) -> list[tuple[UUID, str, UUID | None, bool]]:
+    """Whose claims of which deals count, and whether all there ever were do."""
+    claimers = [
+        (ask.deal_id, ask.holder, ask.customer_id, offers[ask.deal_id].deal.per_customer is not None)
+        for ask in claimings
+    ]
+    return claimers + [(deal_id, ask.holder, ask.customer_id, True) for ask, deal_id, _ in joined]
+
+
 async def _lock_claims(
-    connection: Connection, releasings: Sequence[Releasing], claimings: Sequence[Claiming], offers: Mapping[UUID, Offer]
+    connection: Connection, releasings: Sequence[Releasing], counted: Sequence[tuple[UUID, str, UUID | None, bool]]
 ) -> list[Claim]:
     rows = await connection.fetch(
         sql["lock_claims"],
         [ask.claim_id for ask in releasings],
-        [ask.deal_id for ask in claimings],
-        [ask.holder for ask in claimings],
-        [ask.customer_id for ask in claimings],
-        [offers[ask.deal_id].deal.per_customer is not None for ask in claimings],
+        [deal_id for deal_id, _, _, _ in counted],
+        [holder for _, holder, _, _ in counted],
+        [customer_id for _, _, customer_id, _ in counted],
+        [limited for _, _, _, limited in counted],
     )
-    return [_claim_of(row) for row in rows]
+    return [claim_of(row) for row in rows]
 
 
 async def _lately(connection: Connection, claimings: Sequence[Claiming], moment: datetime) -> dict[str, int]:
@@ -181,6 +224,13 @@ async def _members(
     return await members_among(connection, asked, moment)
 
 
+def _answer(book: Book, ask: Ask) -> tuple[Claim, ...] | Exception:
+    if isinstance(ask, Joining):
+        return book.join(ask)
+    answer = book.grant(ask) if isinstance(ask, Claiming) else book.give_back(ask)
+    return (answer,) if isinstance(answer, Claim) else answer
+
+
 async def _write_book(connection: Connection, book: Book) -> None:
     changed, made = list(book.changed.values()), list(book.made.values())
     if changed:
@@ -190,6 +240,7 @@ async def _write_book(connection: Connection, book: Book) -> None:
             [claim.quantity for claim in changed],
             [claim.state for claim in changed],
             [claim.ended_because for claim in changed],
+            [claim.customer_id for claim in changed],
             book.moment,
         )
     if made:
@@ -222,7 +273,8 @@ async def _move(connection: Connection, book: Book) -> None:
         await connection.execute(sql["move_deals"], list(moved), list(moved.values()))
 
 
-def _claim_of(row: asyncpg.Record) -> Claim:
+def claim_of(row: asyncpg.Record) -> Claim:
+    """A row of claim."""
     because = row["ended_because"]
     return Claim(
         id=row["id"],

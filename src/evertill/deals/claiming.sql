@@ -11,6 +11,12 @@ SELECT read.moment, deal.*, event.ended_at AS event_ended_at, event.time_zone,
   FROM (SELECT coalesce($2::timestamptz, clock_timestamp()) AS moment) AS read
   LEFT JOIN (deal JOIN sale_event AS event ON event.id = deal.event_id) ON deal.id = ANY ($1::uuid[]);
 
+-- peek_guest_claims --
+-- Of what the claims are that browsers held before they signed in.
+SELECT claim.deal_id, claim.sku, claim.holder
+  FROM unnest($1::text[]) AS asked (holder)
+  JOIN claim ON claim.holder = asked.holder AND claim.state = 'held' AND claim.customer_id IS NULL;
+
 -- peek_claims --
 -- Of what the claims are that somebody wants released: it never changes, so it is read before anything is locked.
 SELECT id, deal_id, sku FROM claim WHERE id = ANY ($1::uuid[]);
@@ -18,7 +24,8 @@ SELECT id, deal_id, sku FROM claim WHERE id = ANY ($1::uuid[]);
 -- lock_claims --
 -- The claims to be released ($1), and those that count for who claims: what a holder holds of a deal, and where it has a
 -- limit ($5) all that a holder, and a customer in any browser, ever had of it and did not give back. Looked up one by one
--- by index, in one order: at an opening the planner knows of an empty table.
+-- by index, in one order: at an opening the planner knows of an empty table. What a customer holds counts too, in whichever
+-- browser: it is changed in all of them.
 SELECT claim.*
   FROM (SELECT id FROM unnest($1::uuid[]) AS named (id)
          UNION
@@ -31,7 +38,7 @@ SELECT claim.*
                  UNION ALL
                 SELECT id FROM claim
                  WHERE deal_id = asked.deal_id AND customer_id = asked.customer_id AND state <> 'released'
-                   AND asked.limited
+                   AND (state = 'held' OR asked.limited)
                ) AS counted
          ORDER BY id
        ) AS wanted
@@ -59,11 +66,12 @@ SELECT asked.deal_id, asked.network, found.claims
                         AND claim.state IN ('held', 'ordered')) AS found;
 
 -- change_claims --
--- Claims that have more units or fewer, or were released: they are locked.
+-- Claims that have more units or fewer, another customer, or were released: they are locked.
 UPDATE claim
-   SET quantity = row.quantity, state = row.state, ended_because = row.ended_because,
-       ended_at = CASE WHEN row.state = 'released' THEN $5::timestamptz END
-  FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[]) AS row (id, quantity, state, ended_because)
+   SET quantity = row.quantity, state = row.state, ended_because = row.ended_because, customer_id = row.customer_id,
+       ended_at = CASE WHEN row.state = 'released' THEN $6::timestamptz END
+  FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::uuid[])
+    AS row (id, quantity, state, ended_because, customer_id)
  WHERE claim.id = row.id;
 
 -- make_claims --
@@ -75,6 +83,20 @@ SELECT id, deal_id, sku, quantity, price_minor, holder, customer_id, network, st
   FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::integer[], $5::bigint[], $6::text[], $7::uuid[], $8::bigint[],
               $9::text[], $10::timestamptz[], $11::text[])
     AS row (id, deal_id, sku, quantity, price_minor, holder, customer_id, network, state, expires_at, ended_because);
+
+-- extend_claims --
+-- Held longer while their holder ($2, or customer $3) pays: once, to $4 from now at the least.
+WITH own AS (
+    SELECT id FROM claim
+     WHERE id = ANY ($1::uuid[]) AND (holder = $2 OR customer_id = $3)
+       AND state = 'held' AND extended_at IS NULL AND expires_at > clock_timestamp()
+     ORDER BY id
+       FOR NO KEY UPDATE
+)
+UPDATE claim
+   SET extended_at = clock_timestamp(), expires_at = greatest(expires_at, clock_timestamp() + $4::interval)
+  FROM own
+ WHERE claim.id = own.id;
 
 -- move_deals --
 -- The group's units; the deals are locked. The table's own CHECK of claimed and sold against units is the last judge.

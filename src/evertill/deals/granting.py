@@ -35,6 +35,14 @@ class Releasing(msgspec.Struct, frozen=True):
 
     claim_id: UUID
     holder: str
+    customer_id: UUID | None = None
+
+
+class Joining(msgspec.Struct, frozen=True):
+    """A browser has signed in: what it holds is its customer's from now on."""
+
+    holder: str
+    customer_id: UUID
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -115,10 +123,8 @@ class Book:
         offer = self._offers.get(ask.deal_id)
         if offer is None or ask.sku not in offer.skus:
             return NotFound("no_such_deal", "There is no such deal here.")
+        self._release_over(ask)
         own = self._held(ask)
-        if own is not None and not own.lives(self.moment):
-            self._release(own, Because.EXPIRED)
-            own = None
         have = own.quantity if own is not None else 0
         if ask.quantity > have:
             # Looked up anew: what was over has just given its units back.
@@ -132,7 +138,7 @@ class Book:
     def give_back(self, ask: Releasing) -> Claim | Refusal:
         """A claim released by its holder. Doing so twice, or after its end, changes nothing."""
         claim = self._claims.get(ask.claim_id)
-        if claim is None or claim.holder != ask.holder:
+        if claim is None or not claim.belongs_to(ask.holder, ask.customer_id):
             return NotFound("no_such_claim", "There is no such claim here.")
         match claim.state:
             case ClaimState.HELD:
@@ -142,10 +148,59 @@ class Book:
             case ClaimState.ORDERED | ClaimState.BOUGHT:
                 return Conflict("claim_ordered", "It is part of an order, and can no longer be taken out.")
 
-    def _held(self, ask: Claiming) -> Claim | None:
-        for id_ in self._of.get((ask.deal_id, ask.holder), ()):
+    def join(self, ask: Joining) -> tuple[Claim, ...]:
+        """
+        What a browser held becomes its customer's, as far as one customer may have it; the rest is given back.
+
+        Of a SKU that is held twice by then the larger claim stays, as the larger quantity does in their carts. Earlier
+        claims come first. Doing so twice changes nothing.
+
+        Returns:
+            The claims of the browser, and those they met, as they are now.
+        """
+        guest = [
+            claim
+            for claim in self._claims.values()
+            if claim.holder == ask.holder and claim.customer_id is None and claim.lives(self.moment)
+            and claim.state is ClaimState.HELD and claim.deal_id in self._offers and claim.sku in self._shelves
+        ]  # fmt: skip
+        touched: dict[UUID, Claim] = {}
+        for claim in sorted(guest, key=lambda each: each.claimed_at):
+            twin = self._held_by(claim.deal_id, claim.sku, ask.customer_id)
+            if twin is not None and twin.quantity >= claim.quantity:
+                touched |= {claim.id: self._release(claim, Because.JOINED), twin.id: twin}
+                continue
+            if twin is not None:
+                touched[twin.id] = self._release(twin, Because.JOINED)
+            touched[claim.id] = self._give_to(claim, ask.customer_id)
+        return tuple(touched.values())
+
+    def _give_to(self, claim: Claim, customer_id: UUID) -> Claim:
+        limit = self._offers[claim.deal_id].deal.per_customer
+        had = self._had(claim.deal_id, "", customer_id)
+        quantity = claim.quantity if limit is None else min(claim.quantity, limit - had)
+        if quantity <= 0:
+            return self._release(claim, Because.JOINED)
+        return self._resize(self._change(msgspec.structs.replace(claim, customer_id=customer_id)), quantity)
+
+    def _release_over(self, ask: Claiming) -> None:
+        """What the sweeper has not come to: it makes room for its successor."""
+        for id_ in self._ids(ask.deal_id, ask.holder, ask.customer_id):
             claim = self._claims[id_]
-            if claim.sku == ask.sku and claim.state is ClaimState.HELD:
+            if claim.sku == ask.sku and claim.state is ClaimState.HELD and not claim.lives(self.moment):
+                self._release(claim, Because.EXPIRED)
+
+    def _held(self, ask: Claiming) -> Claim | None:
+        """What is held already: in this browser, or by its customer in another one."""
+        own = self._held_by(ask.deal_id, ask.sku, ask.holder)
+        if own is None and ask.customer_id is not None:
+            own = self._held_by(ask.deal_id, ask.sku, ask.customer_id)
+        return own
+
+    def _held_by(self, deal_id: UUID, sku: str, whose: str | UUID) -> Claim | None:
+        for id_ in self._of.get((deal_id, whose), ()):
+            claim = self._claims[id_]
+            if claim.sku == sku and claim.state is ClaimState.HELD:
                 return claim
         return None
 
@@ -190,10 +245,12 @@ class Book:
 
     def _had(self, deal_id: UUID, holder: str, customer_id: UUID | None) -> int:
         """Units of a deal somebody has or bought, in this browser and, as a customer, in any."""
-        ids = self._of.get((deal_id, holder), set())
-        if customer_id is not None:
-            ids = ids | self._of.get((deal_id, customer_id), set())
+        ids = self._ids(deal_id, holder, customer_id)
         return sum(claim.quantity for id_ in ids if (claim := self._claims[id_]).state is not ClaimState.RELEASED)
+
+    def _ids(self, deal_id: UUID, holder: str, customer_id: UUID | None) -> set[UUID]:
+        of_customer = self._of.get((deal_id, customer_id), set()) if customer_id is not None else set()
+        return self._of.get((deal_id, holder), set()) | of_customer
 
     def _make(self, ask: Claiming, deal: Deal) -> Claim:
         claim = Claim(
@@ -284,8 +341,7 @@ def not_open(offer: Offer, moment: datetime, *, member: bool) -> Refusal | None:
 
 def _short(deal: Deal, free: int, more: int) -> Conflict | None:
     """Too few units: of the deal, some of which may come back, or of the SKU."""
-    left = deal.left
-    assert left is not None  # it is limited
+    left = free if deal.left is None else deal.left
     facts = {"left": max(0, min(left, free)), "wanted": more}
     if 0 < facts["left"] < more:
         return Conflict("too_few_left", f"Only {facts['left']} can be claimed at this moment.", facts=facts)

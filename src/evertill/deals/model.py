@@ -3,7 +3,7 @@ The nouns of a deal day, and what can be told of a deal at one moment.
 
     sale event ──has──► deals ──on──► SKUs
                           │
-                          └── limited: units are claimed before they are bought
+                          └── limited, in units or to each customer: units are claimed before they are bought
 
     claim:  held ──► ordered ──► bought
              │  ▲       │ declined: held again, for a while
@@ -81,12 +81,12 @@ class Deal(msgspec.Struct, frozen=True):
 
     @property
     def limited(self) -> bool:
-        """Whether its units are claimed before they are bought."""
-        return self.units is not None
+        """Whether its units are claimed before they are bought: they are counted, or those of each customer are."""
+        return self.units is not None or self.per_customer is not None
 
     @property
     def left(self) -> int | None:
-        """Units nobody has claimed or bought; None: it is not limited."""
+        """Units nobody has claimed or bought; None: as many as there are."""
         return None if self.units is None else self.units - self.claimed - self.sold
 
     def over(self, moment: datetime) -> bool:
@@ -140,6 +140,7 @@ class Because(enum.StrEnum):
     DECLINED = "declined"  # the payment, for good
     STOPPED = "stopped"  # by staff
     CANCELLED = "cancelled"  # the order
+    JOINED = "joined"  # carts were, at sign-in, and together it was more than one customer may have
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -163,6 +164,10 @@ class Claim(msgspec.Struct, frozen=True):
     def lives(self, moment: datetime) -> bool:
         """Whether its units are its holder's at this moment."""
         return self.state is ClaimState.ORDERED or (self.state is ClaimState.HELD and moment < self.expires_at)
+
+    def belongs_to(self, holder: str, customer_id: UUID | None) -> bool:
+        """Whether it is theirs: of this browser, or of its customer in another one."""
+        return self.holder == holder or (self.customer_id is not None and self.customer_id == customer_id)
 
     def left(self, moment: datetime) -> timedelta:
         """How long it is held yet, never negative."""

@@ -76,6 +76,23 @@ def _best(deals: Iterable[Deal], *, list_minor: int) -> Applied | None:
     )
 
 
+def to_claim(deals: Iterable[Deal], *, list_minor: int, moment: datetime, member: bool) -> Applied | None:
+    """
+    The deal of which units must be claimed before the SKU is somebody's at its best price; None: there is nothing to
+    claim. One all of whose units are claimed is still meant: some may come back, and why there are none is told.
+    """
+    best = _best(
+        [deal for deal in deals if deal.open_to(moment, member=member) and (deal.left != 0 or deal.claimed)],
+        list_minor=list_minor,
+    )
+    return best if best is not None and best.deal.limited else None
+
+
+def standing(deals: Iterable[Deal], *, list_minor: int, moment: datetime, member: bool) -> Applied | None:
+    """The best deal among those that need no claim: whoever qualifies just pays its price."""
+    return best_deal([deal for deal in deals if not deal.limited], list_minor=list_minor, moment=moment, member=member)
+
+
 # ---- what everybody pays, over time
 
 

@@ -5,7 +5,10 @@ whoever shows it asks the deals where they stand at that moment, not at one of t
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
+import asyncpg
 import msgspec
 
 from evertill.deals.history import deal_of
@@ -69,6 +72,26 @@ async def events_seen(connection: Connection | Pool) -> EventsSeen:
         ended=tuple(event_of(row) for row in over),
         moment=moment,
     )
+
+
+class HeldUntil(msgspec.Struct, frozen=True):
+    """How long claims hold, at a moment."""
+
+    until: Mapping[UUID, datetime]  # only of those that hold
+    moment: datetime
+
+
+async def held_until(connection: Connection | Pool, claims: Collection[UUID]) -> HeldUntil:
+    """How long claims hold their units yet; one that is missing holds none."""
+    rows = await connection.fetch(sql["held_until"], list(claims))
+    until = {row["id"]: at_home(row) for row in rows if row["id"] is not None}
+    return HeldUntil(until, rows[0]["now"])
+
+
+def at_home(row: asyncpg.Record) -> datetime:
+    """When a claim is over, in the time of its sale event, as people there read clocks."""
+    moment: datetime = row["expires_at"]
+    return moment.astimezone(ZoneInfo(row["time_zone"]))
 
 
 async def deals_of_skus(connection: Connection | Pool, skus: Collection[str]) -> DealsSeen:

@@ -56,3 +56,19 @@ WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS now)
           LIMIT $2
          ) AS found ON true
 ORDER BY asked.sku, found.begins_at, found.id
+
+-- claims_of_lines --
+-- Claims that lines of carts and sessions name, whatever became of them, each with the first moment of its deal's price.
+SELECT claim.*, least(deal.begins_at, deal.members_from) AS reduced_from, sale_event.time_zone
+  FROM claim
+  JOIN deal ON deal.id = claim.deal_id
+  JOIN sale_event ON sale_event.id = deal.event_id
+ WHERE claim.id = ANY ($1::uuid[])
+
+-- held_until --
+-- Until when claims hold. A row without a claim brings the moment where there is none.
+WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS now)
+SELECT moment.now, claim.id, claim.expires_at, sale_event.time_zone
+  FROM moment
+  LEFT JOIN (claim JOIN deal ON deal.id = claim.deal_id JOIN sale_event ON sale_event.id = deal.event_id)
+    ON claim.id = ANY ($1::uuid[]) AND claim.state = 'held' AND claim.expires_at > moment.now

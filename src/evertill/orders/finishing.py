@@ -17,6 +17,7 @@ import asyncpg
 
 from evertill import payments
 from evertill.clock import Clock
+from evertill.deals.carrying import give_back
 from evertill.ids import new_id
 from evertill.money import Money
 from evertill.notices import enqueue
@@ -145,7 +146,10 @@ async def carry_out_refund(
     amount: Money,
     clock: Clock,
 ) -> Ending:
-    """Ask the provider for a recorded refund and write what came of it; the buyer is told once it is done."""
+    """
+    Ask the provider for a recorded refund and write what came of it; the buyer is told once it is done. Once all of an
+    order is given back, so are its units of deals that run.
+    """
     ending = await within(provider.refund(attempt_id, refund_id, amount), provider.name, "refund", seconds=_SECONDS)
     log.info("refund order=%s refund=%s ending=%s", order_id, refund_id, ending)
     if isinstance(ending, Unknown):
@@ -161,6 +165,8 @@ async def carry_out_refund(
             await connection.execute(payment_sql["lower_refunded"], order_id, amount.minor)
             await _note(connection, order_id, "refund_failed", ending, now)
         else:
+            if order["refunded_minor"] == order["total_minor"]:
+                await give_back(connection, order_id=order_id)
             facts = {"order_id": str(order_id), "amount_minor": amount.minor}
             await _tell(connection, "order_refunded", order, facts, now)
     return ending

@@ -25,13 +25,14 @@ def _step(version: int, name: str) -> Migration:
 
 
 # One number per change of the schema. From version 2 on a Migration each; schema.sql is where they arrive.
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 MIGRATIONS: tuple[Migration, ...] = (
     _step(2, "0002_lines_and_pulses.sql"),
     _step(3, "0003_stock_movements.sql"),
     _step(4, "0004_neighbours_in_line.sql"),
     _step(5, "0005_deals.sql"),
     _step(6, "0006_members.sql"),
+    _step(7, "0007_deals_at_the_till.sql"),
 )
 
 

@@ -234,6 +234,7 @@ CREATE TABLE cart_line (
     quantity     integer     NOT NULL,
     price_minor  bigint      NOT NULL,                     -- as shown when it was put in: a change is told
     added_at     timestamptz NOT NULL,
+    claim_id     uuid,                                     -- what holds its units, at the deal's price; null: nothing does
     PRIMARY KEY (cart_id, sku),
     CONSTRAINT cart_line_quantity_sane CHECK (quantity BETWEEN 1 AND 999)
 );
@@ -401,7 +402,7 @@ CREATE TABLE claim (
     CONSTRAINT claim_order_when_it_has CHECK ((state IN ('ordered', 'bought')) = (order_id IS NOT NULL)),
     CONSTRAINT claim_ends_with_reason  CHECK ((state = 'released') = (ended_because IS NOT NULL)),
     CONSTRAINT claim_because_known
-        CHECK (ended_because IN ('expired', 'removed', 'declined', 'stopped', 'cancelled'))
+        CHECK (ended_because IN ('expired', 'removed', 'declined', 'stopped', 'cancelled', 'joined'))
 ) WITH (fillfactor = 70);
 -- One living claim for one thing by one holder: pressing twice finds the first.
 CREATE UNIQUE INDEX claim_one_each ON claim (deal_id, sku, holder) WHERE state = 'held';
@@ -514,7 +515,11 @@ CREATE TABLE order_line (
     quantity          integer  NOT NULL,
     unit_price_minor  bigint   NOT NULL,
     total_minor       bigint   NOT NULL,
+    list_price_minor  bigint,                              -- without its deal; null: at no deal's price
+    deal_id           uuid,
+    claim_id          uuid,                                -- the claim it took over; null: the deal is not limited
     PRIMARY KEY (order_id, line),
+    CONSTRAINT order_line_claim_is_of_a_deal CHECK (claim_id IS NULL OR deal_id IS NOT NULL),
     CONSTRAINT order_line_quantity_positive CHECK (quantity > 0),
     CONSTRAINT order_line_total_multiplies  CHECK (total_minor = unit_price_minor * quantity)
 );

@@ -1,0 +1,179 @@
+"""
+Carts and claims: what is put in of a limited deal is claimed first, whole, and is in the cart at the deal's price.
+
+    put in, another quantity ──► claim (a group of its own) ──► the line names it
+    removed ──► the line is gone ──► released
+
+A claim is made with no connection in hand: a crowd at a deal must not take those of everybody else. Whatever dies
+between claim and line leaves a claim that nobody sees; pressing again finds it, or the sweeper does.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from evertill.cart.change import InDeal, open_cart, put, remove, set_quantity
+from evertill.cart.model import check_room, still_sold
+from evertill.catalog.shelves import offers_by_sku
+from evertill.deals import Claim, Claiming, Claims, ClaimState, Joining, Releasing
+from evertill.deals.costing import Costs, costs_of
+from evertill.refusals import Conflict, NotAllowed, NotFound, TooMany, Unavailable
+from evertill.storage import Connection, Pool, Statements
+
+sql = Statements.of(__package__)
+log = logging.getLogger(__name__)
+
+
+class Shopper(msgspec.Struct, frozen=True):
+    """Whose cart it is, and how claims know them."""
+
+    browser_hash: bytes
+    holder: str  # as checkout_session.owner
+    customer_id: UUID | None
+    network: Callable[[UUID], int | None]  # by deal: where from, hashed; None: not counted
+
+
+async def put_in(
+    pool: Pool, claims: Claims, shopper: Shopper, *, sku: str, quantity: int, at_list: bool, now: datetime
+) -> None:
+    """
+    Put that many more of a SKU into the cart, at the best price there is: claimed, where a limited deal stands on it.
+
+    Args:
+        quantity: 1 to 999.
+
+        at_list: Whether no deal is meant of which it would have to be claimed.
+
+    Raises:
+        NotFound, Conflict, Invalid: See put.
+        NotFound, NotAllowed, Conflict, TooMany, Unavailable: See Claims.claim. Where it can be had without the deal,
+            `facts` tell its price (list_minor).
+    """
+    browser_hash, customer_id = shopper.browser_hash, shopper.customer_id
+    async with pool.acquire() as connection:
+        found = await put(
+            connection, browser_hash=browser_hash, customer_id=customer_id, sku=sku, quantity=quantity, now=now
+        )
+        if found is None:
+            return
+        costs = await _costs(connection, shopper, sku, found.claim_id)
+        held = costs.held(found.claim_id, sku, holder=None, customer_id=shopper.customer_id)
+        best = costs.to_claim(sku, found.offer.price_minor, customer_id=shopper.customer_id)
+        if held is not None and at_list:
+            raise Conflict(
+                "held_at_deal",
+                f"Your cart holds {held.quantity} of these at the deal's price, and one line has one price. "
+                "Please order these first.",
+            )
+        if held is None and (at_list or best is None):
+            price = costs.cost(sku, found.offer.price_minor, customer_id=shopper.customer_id).price_minor
+            await put(
+                connection, browser_hash=browser_hash, customer_id=customer_id, sku=sku, quantity=quantity, now=now,
+                price_minor=price,
+            )  # fmt: skip
+            return
+    check_room(in_cart=found.in_cart, other_lines=found.other_lines)
+    in_cart = found.in_cart if held is None else held.quantity
+    deal_id = held.deal_id if held is not None else best.deal_id if best is not None else None
+    assert deal_id is not None  # one of the two is there
+    claim = await _claim(claims, shopper, found, costs, deal_id=deal_id, quantity=in_cart + quantity)
+    async with pool.acquire() as connection, connection.transaction():
+        cart_id = await open_cart(
+            connection, browser_hash=shopper.browser_hash, customer_id=shopper.customer_id, now=now
+        )
+        price = min(claim.price_minor, found.offer.price_minor)
+        await connection.execute(sql["put_line"], cart_id, sku, claim.quantity, price, now, claim.id)
+
+
+async def change_quantity(
+    pool: Pool, claims: Claims, shopper: Shopper, *, sku: str, quantity: int, at_deal: bool = False
+) -> None:
+    """
+    Want another quantity of a SKU that is in the cart; where it is held, its claim is changed.
+
+    Args:
+        quantity: 1 to 999.
+
+        at_deal: Whether a line that is not held is to be claimed now, of the deal that stands on it.
+
+    Raises:
+        NotFound, Invalid: See set_quantity.
+        NotFound, NotAllowed, Conflict, TooMany, Unavailable: See Claims.claim; the line is as it was.
+    """
+    row = await pool.fetchrow(sql["line"], shopper.browser_hash, shopper.customer_id, sku)
+    if row is not None and (at_deal or row["claim_id"] is not None):
+        costs = await _costs(pool, shopper, sku, row["claim_id"])
+        offer = still_sold((await offers_by_sku(pool, [sku])).get(sku))
+        held = costs.held(row["claim_id"], sku, holder=None, customer_id=shopper.customer_id)
+        best = costs.to_claim(sku, offer.price_minor, customer_id=shopper.customer_id) if at_deal else None
+        if at_deal and held is None and best is None:
+            raise Conflict("deal_ended", "There is no such deal on it any more. Nothing was changed.")
+        deal_id = held.deal_id if held is not None else best.deal_id if best is not None else None
+        if deal_id is not None:
+            found = InDeal(offer, row["quantity"], 0, row["claim_id"])
+            claim = await _claim(claims, shopper, found, costs, deal_id=deal_id, quantity=quantity)
+            await pool.execute(
+                sql["hold_line"], shopper.browser_hash, shopper.customer_id, sku, claim.id, claim.quantity,
+                min(claim.price_minor, offer.price_minor),
+            )  # fmt: skip
+            return
+    await set_quantity(
+        pool, browser_hash=shopper.browser_hash, customer_id=shopper.customer_id, sku=sku, quantity=quantity
+    )
+
+
+async def take_out_line(pool: Pool, claims: Claims, shopper: Shopper, *, sku: str) -> None:
+    """Take a SKU out of the cart; what was claimed of it is everybody's at once, unless it is part of an order."""
+    claim_id = await remove(pool, browser_hash=shopper.browser_hash, customer_id=shopper.customer_id, sku=sku)
+    if claim_id is None:
+        return
+    try:
+        await claims.release(Releasing(claim_id, shopper.holder, shopper.customer_id))
+    except (NotFound, Conflict) as refusal:
+        log.info("claim_not_released claim=%s code=%s", claim_id, refusal.code)
+    except Unavailable as refusal:  # the line is out; the sweeper gives back what it held
+        log.warning("claim_left_to_its_end claim=%s code=%s", claim_id, refusal.code)
+
+
+async def join_claims(pool: Pool, claims: Claims, *, holder: str, customer_id: UUID) -> None:
+    """
+    After carts were joined: what the browser held is its customer's, as far as one customer may have it.
+
+    Lines whose claim was given back say so in the cart. Doing it again changes nothing.
+    """
+    try:
+        joined = await claims.join(Joining(holder, customer_id))
+    except Unavailable as refusal:  # signed in they are all the same: the claims stay this browser's, and hold
+        log.warning("claims_not_joined customer=%s code=%s", customer_id, refusal.code)
+        return
+    for claim in joined:
+        if claim.state is ClaimState.HELD:
+            await pool.execute(sql["hold_joined_line"], customer_id, claim.sku, claim.id, claim.price_minor)
+
+
+async def _costs(connection: Connection | Pool, shopper: Shopper, sku: str, claim_id: UUID | None) -> Costs:
+    return await costs_of(
+        connection,
+        skus=[sku],
+        customers=() if shopper.customer_id is None else (shopper.customer_id,),
+        claims=() if claim_id is None else (claim_id,),
+    )
+
+
+async def _claim(
+    claims: Claims, shopper: Shopper, found: InDeal, costs: Costs, *, deal_id: UUID, quantity: int
+) -> Claim:
+    sku = found.offer.sku
+    network = shopper.network(deal_id) if shopper.customer_id is None else None
+    try:
+        return await claims.claim(Claiming(deal_id, sku, quantity, shopper.holder, shopper.customer_id, network))
+    except (Conflict, NotAllowed, NotFound, TooMany) as refusal:
+        if costs.held(found.claim_id, sku, holder=None, customer_id=shopper.customer_id) is None and (
+            found.offer.free_units >= quantity
+        ):
+            cost = costs.cost(sku, found.offer.price_minor, customer_id=shopper.customer_id)
+            refusal.facts["list_minor"] = cost.price_minor
+        raise
