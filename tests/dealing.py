@@ -6,7 +6,7 @@ from uuid import UUID
 from evertill.clock import utc_now
 from evertill.deals import Deal, deal_price
 from evertill.ids import new_id
-from evertill.members import begin_trial
+from evertill.members.giving import begin_trial
 from evertill.storage import Connection, Pool
 
 HOUR = timedelta(hours=1)

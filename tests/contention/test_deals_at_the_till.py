@@ -305,7 +305,7 @@ async def test_what_is_given_back_is_the_deal_s_while_it_runs(
     ledger = Ledger()
     claim = await claimed(shop, 2)
     placed = await place(shop, claim)
-    await settle(shop, placed, await ledger.authorise(placed.authorisation))  # type: ignore[arg-type]
+    await settle(shop, placed, await ledger.authorise(placed.authorisation))
     if not runs:
         await connection.execute("UPDATE deal SET ends_at = clock_timestamp()")
     for _ in range(2):

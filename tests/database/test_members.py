@@ -9,16 +9,8 @@ import pytest
 
 from evertill.clock import utc_now
 from evertill.ids import new_id
-from evertill.members import (
-    DAYS_MAX,
-    Kind,
-    Membership,
-    begin_trial,
-    end,
-    give,
-    members_among,
-    memberships_of,
-)
+from evertill.members import DAYS_MAX, Kind, Membership, members_among, memberships_of
+from evertill.members.giving import begin_trial, end, give
 from evertill.refusals import Conflict, Invalid, NotFound
 from evertill.staff import Role, actions_of, create_staff
 from evertill.storage import Connection, Pool

@@ -13,10 +13,10 @@ from uuid import UUID
 import msgspec
 
 from evertill.cart.model import quantity_after_adding, quantity_after_setting, still_sold
+from evertill.cart.opening import open_cart
 from evertill.cart.viewing import view
 from evertill.catalog.model import OfferOfProduct
 from evertill.catalog.shelves import offers_by_sku
-from evertill.ids import new_id
 from evertill.storage import Connection, Pool, Statements
 
 sql = Statements.of(__package__)
@@ -143,17 +143,6 @@ async def take_out(
             skus, units = list(bought), list(bought.values())
             await connection.execute(sql["take_out_whole"], cart_id, skus, units, list(claims))
             await connection.execute(sql["take_out_part"], cart_id, skus, units)
-
-
-async def open_cart(
-    connection: Connection, *, browser_hash: bytes | None, customer_id: UUID | None, now: datetime
-) -> UUID:
-    """The owner's cart, made if there is none; locked until the transaction around it ends."""
-    if customer_id is None:
-        cart_id: UUID = await connection.fetchval(sql["open_browser_cart"], new_id(), browser_hash, now)
-    else:
-        cart_id = await connection.fetchval(sql["open_customer_cart"], new_id(), customer_id, now)
-    return cart_id
 
 
 async def _offer(connection: Connection | Pool, sku: str) -> OfferOfProduct:

@@ -15,8 +15,9 @@ from uuid import UUID
 
 import msgspec
 
-from evertill.cart.change import InDeal, open_cart, put, remove, set_quantity
+from evertill.cart.change import InDeal, put, remove, set_quantity
 from evertill.cart.model import check_room, still_sold
+from evertill.cart.opening import open_cart
 from evertill.catalog.shelves import offers_by_sku
 from evertill.deals import Claim, Claiming, Claims, ClaimState, Joining, Releasing
 from evertill.deals.costing import Costs, costs_of

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from evertill.cart.change import open_cart
+from evertill.cart.opening import open_cart
 from evertill.storage import Connection, Statements
 
 sql = Statements.of(__package__)

@@ -27,7 +27,7 @@ from evertill.checkout.delivery import delivery_price
 from evertill.checkout.model import Session, SessionStatus, Severity, Want, Wish
 from evertill.checkout.placing import NotPlaced, Placing
 from evertill.checkout.sessions import Opening, Revision, get_session, no_such_session, not_changeable
-from evertill.deals.reading import HeldUntil, held_until
+from evertill.deals.standing import HeldUntil, held_until
 from evertill.idempotency import Key, fingerprint_of
 from evertill.ids import new_id
 from evertill.orders import Address, Buyer, OrderState, order_link

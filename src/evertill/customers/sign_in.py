@@ -3,7 +3,7 @@
 import logging
 from datetime import datetime
 
-from evertill.cart import join_carts
+from evertill.cart.joining import join_carts
 from evertill.customers.model import SIGN_IN_LIFE, Customer, SignIn, fold_email
 from evertill.customers.passwords import hash_password, is_outdated, password_holds
 from evertill.customers.tries import SIGN_IN, count_try, take_try_back

@@ -15,7 +15,7 @@ from evertill.deals.claiming import claim_of
 from evertill.deals.history import Before, lowest_prices
 from evertill.deals.model import Claim, ClaimState, Deal
 from evertill.deals.pricing import Applied, Saving, reduction_begins, saving, standing, to_claim
-from evertill.deals.reading import at_home, deals_of_skus, sql
+from evertill.deals.standing import at_home, deals_of_skus, sql
 from evertill.members import members_among
 from evertill.storage import Connection, Pool
 

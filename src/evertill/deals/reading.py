@@ -3,24 +3,21 @@ Sale events and deals as pages show them. Each answer holds for a moment, which 
 whoever shows it asks the deals where they stand at that moment, not at one of their own.
 """
 
-from collections.abc import Collection, Mapping
 from datetime import datetime
-from uuid import UUID
-from zoneinfo import ZoneInfo
 
-import asyncpg
 import msgspec
 
 from evertill.deals.history import deal_of
-from evertill.deals.model import Deal, SaleEvent
+from evertill.deals.model import SaleEvent
 from evertill.deals.planning import EVENT_DEALS_MAX, PlannedDeal, event_of
+from evertill.deals.standing import SKUS_MAX, DealsSeen, deals_of_skus
 from evertill.storage import Connection, Pool, Statements
 
 sql = Statements.of(__package__, "reading.sql")
 
+__all__ = ["SKUS_MAX", "DealsSeen", "EventSeen", "EventsSeen", "deals_of_skus", "event_by_slug", "events_seen"]
+
 EVENTS_MAX = 50  # of a list
-SKUS_MAX = 1_000  # asked for at once
-DEALS_OF_SKU_MAX = 20
 
 
 class EventSeen(msgspec.Struct, frozen=True):
@@ -37,13 +34,6 @@ class EventsSeen(msgspec.Struct, frozen=True):
     live: tuple[SaleEvent, ...]  # open to somebody
     upcoming: tuple[SaleEvent, ...]  # the next to open first
     ended: tuple[SaleEvent, ...]  # the last to close first
-    moment: datetime
-
-
-class DealsSeen(msgspec.Struct, frozen=True):
-    """The deals on some SKUs that were not over at a moment, paused ones and ones to come included."""
-
-    of_sku: Mapping[str, tuple[Deal, ...]]  # only SKUs that have one; in the order they begin
     moment: datetime
 
 
@@ -72,43 +62,6 @@ async def events_seen(connection: Connection | Pool) -> EventsSeen:
         ended=tuple(event_of(row) for row in over),
         moment=moment,
     )
-
-
-class HeldUntil(msgspec.Struct, frozen=True):
-    """How long claims hold, at a moment."""
-
-    until: Mapping[UUID, datetime]  # only of those that hold
-    moment: datetime
-
-
-async def held_until(connection: Connection | Pool, claims: Collection[UUID]) -> HeldUntil:
-    """How long claims hold their units yet; one that is missing holds none."""
-    rows = await connection.fetch(sql["held_until"], list(claims))
-    until = {row["id"]: at_home(row) for row in rows if row["id"] is not None}
-    return HeldUntil(until, rows[0]["now"])
-
-
-def at_home(row: asyncpg.Record) -> datetime:
-    """When a claim is over, in the time of its sale event, as people there read clocks."""
-    moment: datetime = row["expires_at"]
-    return moment.astimezone(ZoneInfo(row["time_zone"]))
-
-
-async def deals_of_skus(connection: Connection | Pool, skus: Collection[str]) -> DealsSeen:
-    """
-    The deals on SKUs that are not over. Which of them is somebody's is for pricing.py: best_deal.
-
-    Args:
-        skus: 1 to 1,000.
-    """
-    asked = sorted(set(skus))
-    assert 1 <= len(asked) <= SKUS_MAX, len(asked)
-    rows = await connection.fetch(sql["deals_of_skus"], asked, DEALS_OF_SKU_MAX)
-    of_sku: dict[str, tuple[Deal, ...]] = {}
-    for row in rows:
-        if row["id"] is not None:
-            of_sku[row["sku"]] = (*of_sku.get(row["sku"], ()), deal_of(row))
-    return DealsSeen(of_sku, rows[0]["now"])
 
 
 def _first(event: SaleEvent) -> datetime:

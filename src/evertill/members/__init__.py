@@ -1,6 +1,9 @@
-"""Members: customers who may have what is for members, for a time; tried by themselves once, or given by staff."""
+"""
+Members: customers who may have what is for members, for a time; tried by themselves once, or given by staff.
 
-from evertill.members.giving import begin_trial, end, give
+Who gives asks members/giving.py itself: it knows staff, whose accounts know carts, which know deals, which ask here.
+"""
+
 from evertill.members.model import DAYS_MAX, DAYS_MIN, Kind, Membership, Memberships
 from evertill.members.reading import members_among, memberships_of
 
@@ -10,9 +13,6 @@ __all__ = [
     "Kind",
     "Membership",
     "Memberships",
-    "begin_trial",
-    "end",
-    "give",
     "members_among",
     "memberships_of",
 ]
