@@ -285,6 +285,23 @@ class Deals(RuleBasedStateMachine):
             until = min(self.now + timedelta(minutes=10), kept.made + timedelta(minutes=MINUTES + 60))
             kept.state, kept.ends = "held", max(kept.ends, until)
 
+    @rule(
+        sku=st.sampled_from(sorted(START)), holder=st.sampled_from(HOLDERS), customer_id=st.sampled_from(CUSTOMERS),
+        anew=st.booleans(), said=st.sampled_from(("yes", "no", "given up")),
+    )  # fmt: skip
+    def buy(self, sku: str, holder: str, customer_id: UUID | None, anew: bool, said: str) -> None:
+        """Claimed, ordered, maybe claimed anew meanwhile, and settled: so what comes of it is reached often."""
+        self.claim(sku, 1, holder, customer_id, 0, 1)
+        own = self.own(Claiming(self.deal_id, sku, 1, holder, customer_id))
+        if own is None:
+            return
+        self.order([kept for kept in self.kept.values() if kept.state == "held"].index(own), 1)
+        if own.state != "ordered":
+            return
+        if anew:
+            self.claim(sku, 1, holder, customer_id, 1, 1)
+        self.settle([kept for kept in self.kept.values() if kept.state == "ordered"].index(own), said, 1)
+
     def _has_rival(self, kept: Kept) -> bool:
         return any(
             other.state == "held" and other.sku == kept.sku and (
