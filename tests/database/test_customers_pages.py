@@ -13,6 +13,7 @@ from evertill.cart import put, view
 from evertill.clock import utc_now
 from evertill.customers import finish_sign_up, network_of, sign_up
 from evertill.customers import routes as routes_module
+from evertill.members import routes as membership_routes
 from evertill.refusals import Refusal
 from evertill.shop import Shop
 from evertill.signing import token_hash
@@ -29,7 +30,7 @@ PASSWORD = "correct pony battery"
 async def browser(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
     """A browser of this shop, without cookies yet. It follows no redirect by itself."""
     app = Litestar(
-        route_handlers=[*routes_module.routes],
+        route_handlers=[*routes_module.routes, *membership_routes.routes],
         exception_handlers={
             Refusal: awaited(answer_refusal, answer_fault),
             HTTPException: awaited(answer_http_exception, answer_fault),
@@ -307,3 +308,28 @@ async def test_orders_are_listed_newest_first_with_their_links(browser: httpx.As
     assert 'href="/account?page=2"' in page.text
     assert (await browser.get("/account?page=2")).text.count('class="order-number"') == 5
     assert "no older orders" in (await browser.get("/account?page=3")).text
+
+
+async def test_an_account_tries_being_a_member_once(browser: httpx.AsyncClient, shop: Shop) -> None:
+    """The button is there until it is pressed; pressed twice it is one trial, and its page says until when."""
+    assert (await browser.post("/account/trial", data={"csrf": "x"})).status_code == 403
+    await make_customer(shop)
+    assert (await send(browser, "/account/trial", {}, seen="/account/sign-in")).status_code == 401
+    await send(browser, "/account/sign-in", {"email": EMAIL, "password": PASSWORD})
+    page = await browser.get("/account")
+    assert "You are no member yet." in page.text
+    assert "Try it for 30 days</button>" in page.text
+    for _ in range(2):
+        answer = await send(browser, "/account/trial", {}, seen="/account")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/account?done=trial")
+    page = await browser.get("/account?done=trial")
+    assert "You are a member now. Welcome!" in page.text
+    assert "You are a member since" in page.text
+    assert "/account/trial" not in page.text
+    await shop.desk.execute("UPDATE membership SET starts_at = now() - interval '2 days', ends_at = now()")
+    page = await browser.get("/account")
+    assert "Your trial was over on" in page.text
+    assert "/account/trial" not in page.text
+    answer = await send(browser, "/account/trial", {}, seen="/account")
+    assert answer.headers["location"] == "/account#membership"
+    assert await shop.desk.fetchval("SELECT count(*) FROM membership") == 1

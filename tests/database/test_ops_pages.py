@@ -16,6 +16,8 @@ from litestar.exceptions import HTTPException
 
 from evertill.checkout.model import Completion
 from evertill.ids import new_id
+from evertill.members import memberships_of
+from evertill.members.giving import begin_trial
 from evertill.notices import Sender, enqueue
 from evertill.ops.live import PARTS, tell_watchers
 from evertill.ops.routes import routes as ops_routes
@@ -32,10 +34,11 @@ from evertill.web.awaited import awaited
 from evertill.web.browser import STAFF_COOKIE
 from evertill.web.errors import answer_fault, answer_http_exception, answer_refusal
 from tests.buying import attempt_of, books, buy, open_session, placing
+from tests.dealing import make_customer
 
 GETS = (
     "/ops", "/ops/live", "/ops/orders", "/ops/products", "/ops/products/mug", "/ops/stock", "/ops/stock?low=1",
-    "/ops/mail",
+    "/ops/mail", "/ops/customers",
 )  # fmt: skip
 
 
@@ -649,3 +652,64 @@ async def test_the_stream_is_staffs_and_has_a_bound(console: httpx.AsyncClient, 
     shop.watchers.here = 0
     shop.watchers.close()
     assert (await console.get("/ops/live/stream")).status_code == 503
+
+
+# ---------------------------------------------------------------- customers
+
+
+async def test_a_customer_is_found_by_e_mail_whatever_its_case(console: httpx.AsyncClient, shop: Shop) -> None:
+    """The whole address leads to its page; anybody else's is said to be nobody's, and typed again by nobody."""
+    await enter(console, shop, Role.VIEWER)
+    ada = await make_customer(shop.desk)
+    answer = await console.get("/ops/customers", params={"q": f"{ada.hex}@EXAMPLE.com"})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/ops/customers/{ada}")
+    assert "None yet. The trial is theirs to begin" in (await console.get(f"/ops/customers/{ada}")).text
+    answer = await console.get("/ops/customers", params={"q": "<ben>@example.com"})
+    assert "Nobody has an account with that address" in answer.text
+    assert 'value="&lt;ben&gt;@example.com"' in answer.text
+    assert (await console.get(f"/ops/customers/{new_id()}")).status_code == 404
+
+
+async def test_an_operator_gives_and_ends_a_membership(console: httpx.AsyncClient, shop: Shop) -> None:
+    """With a reason, told beside its field where it lacks; who, when and why are on the customer's page."""
+    await enter(console, shop, Role.OPERATOR)
+    ada = await make_customer(shop.desk)
+    path = f"/ops/customers/{ada}"
+    for days, reason, said in (
+        ("many", "A friend", "Must be a whole number of days, from 1 to 1,096."),
+        ("30", "", "Say why"),
+        ("1097", "A friend", "from 1 to 1,096"),
+    ):
+        answer = await press(console, f"{path}/memberships", {"days": days, "reason": reason})
+        assert answer.status_code == 422
+        assert said in answer.text
+        assert f'value="{days}"' in answer.text
+    answer = await press(console, f"{path}/memberships", {"days": "30", "reason": "A loyal friend"})
+    assert answer.headers["location"] == f"{path}?done=membership"
+    page = await console.get(answer.headers["location"])
+    assert "The customer is a member from now on." in page.text
+    assert page.text.count("A loyal friend") == 2
+    assert "gave a membership" in page.text
+    answer = await press(console, f"{path}/memberships", {"days": "30", "reason": "A loyal friend"})
+    assert answer.status_code == 409
+    assert "There is a membership already" in answer.text
+    found = re.search(rf'action="({path}/memberships/[^"]+/end)"', page.text)
+    assert found is not None
+    assert (await press(console, found[1], {"reason": ""})).status_code == 422
+    answer = await press(console, found[1], {"reason": "Asked us to"})
+    assert answer.headers["location"] == f"{path}?done=membership-end"
+    page = await console.get(answer.headers["location"])
+    assert "Give a membership" in page.text
+    assert "ended a membership" in page.text
+    assert (await memberships_of(shop.desk, ada)).present is None
+
+
+async def test_a_viewer_gives_no_membership(console: httpx.AsyncClient, shop: Shop) -> None:
+    """No form, and what is sent all the same is not allowed."""
+    await enter(console, shop, Role.VIEWER)
+    ada = await make_customer(shop.desk)
+    trial = await begin_trial(shop.desk, customer_id=ada, length=timedelta(days=1))
+    assert 'action="/ops/customers' not in (await console.get(f"/ops/customers/{ada}")).text
+    for path in ("memberships", f"memberships/{trial.id}/end"):
+        answer = await press(console, f"/ops/customers/{ada}/{path}", {"days": "1", "reason": "because I can"})
+        assert answer.status_code == 403

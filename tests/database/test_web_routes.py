@@ -22,6 +22,7 @@ from litestar.types import ASGIApp
 from evertill.app import build
 from evertill.clock import utc_now
 from evertill.ids import new_id
+from evertill.members.giving import begin_trial
 from evertill.orders import order_link
 from evertill.pulse.watchers import WATCHERS_MAX
 from evertill.resilience import LANES
@@ -157,6 +158,7 @@ async def site(settings: Settings, shop: Shop, connection: Connection) -> AsyncI
     await connection.execute(
         "INSERT INTO staff_sign_in VALUES ($1, $2, $3, $4)", token_hash(staff), staff_id, now, now + DAY
     )
+    trial = await begin_trial(shop.desk, customer_id=customer_id, length=DAY)
     owner = f"browser:{token_hash(browser).hex()}"
     session = await open_session(shop, ("MUG", 1), owner=owner)
     bought = await shop.checkout.complete(placing(await open_session(shop, ("TEA", 1), owner=owner)))
@@ -178,6 +180,8 @@ async def site(settings: Settings, shop: Shop, connection: Connection) -> AsyncI
             "ops.move": "pause",
             "ops.order_id": str(bought.order_id),  # type: ignore[union-attr]
             "ops.letter_id": str(new_id()),
+            "ops.customer_id": str(customer_id),
+            "ops.membership_id": str(trial.id),
             "ops.handle": "mug",
             "ops.name": "nobody@example",
             "products.handle": "mug",

@@ -16,6 +16,7 @@ from evertill.customers.reset import change_password, open_reset, request_reset,
 from evertill.customers.sign_in import sign_in, sign_out
 from evertill.customers.sign_up import finish_sign_up, pending_email, sign_up
 from evertill.customers.tries import network_of
+from evertill.members import memberships_of
 from evertill.orders.reading import HISTORY_PAGE
 from evertill.refusals import Conflict, FieldProblem, Invalid, Refusal, SignInNeeded, TooMany, Unavailable
 from evertill.signing import new_token
@@ -52,6 +53,7 @@ async def overview(request: ShopRequest) -> Response[str] | Redirect:
             "orders": [(order, orders.order_link(shop.signer, order.id)) for order in found],
             "number": number,
             "more": len(found) == HISTORY_PAGE,
+            "memberships": await memberships_of(shop.browse, customer.id),
             "done": request.query_params.get("done", ""),
         },
     )

@@ -29,6 +29,8 @@ _WORDS = {
     "drain_room": "had a waiting room drained",
     "close_room": "closed a waiting room",
     "retry_letter": "had a letter tried again",
+    "give_membership": "gave a membership",
+    "end_membership": "ended a membership",
     "add_staff": "added somebody to staff",
     "change_role": "changed a role",
     "disable_staff": "shut somebody out",
@@ -44,7 +46,7 @@ class Entry(msgspec.Struct, frozen=True):
     at: datetime
     name: str | None  # None: the system's own doing
     verb: str
-    subject: str  # order:<id>, sku:<sku>, product:<id>, staff:<id>, letter:<id>
+    subject: str  # order:<id>, customer:<id>, sku:<sku>, product:<id>, staff:<id>, letter:<id>
     reason: str
     facts: Mapping[str, object]
     order_number: str | None  # where it was done to an order

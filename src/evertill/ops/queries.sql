@@ -174,3 +174,12 @@ WITH found AS (
     LEFT JOIN variant ON variant.sku = page.sku
     LEFT JOIN product ON product.id = variant.product_id
 ORDER BY page.free, page.sku;
+
+-- customer --
+SELECT id, email, name, created_at FROM customer WHERE id = $1;
+
+-- customer_of_email --
+SELECT id FROM customer WHERE email_folded = $1;
+
+-- names_of_staff --
+SELECT id, name FROM staff WHERE id = ANY ($1::uuid[]);

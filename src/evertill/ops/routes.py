@@ -6,7 +6,7 @@ from typing import Any
 from litestar import get
 from litestar.response import Response
 
-from evertill.ops import catalog_routes, live_routes, mail_routes, order_routes, room_routes
+from evertill.ops import catalog_routes, customer_routes, live_routes, mail_routes, order_routes, room_routes
 from evertill.ops.chart import chart
 from evertill.ops.overview import overview
 from evertill.ops.showing import console_page
@@ -37,6 +37,7 @@ routes: Sequence[Any] = [
     overview_page,
     *live_routes.routes,
     *order_routes.routes,
+    *customer_routes.routes,
     *catalog_routes.routes,
     *room_routes.routes,
     *mail_routes.routes,

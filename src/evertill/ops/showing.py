@@ -39,6 +39,8 @@ DONE = {
     "room-pause": ("warning", "The room is paused: nobody more is called, and everybody keeps their place."),
     "room-drain": ("good", "The room closes by itself as soon as nobody waits."),
     "room-close": ("warning", "The room is closed: whoever waited may go on."),
+    "membership": ("good", "The customer is a member from now on."),
+    "membership-end": ("good", "The membership is over. What is claimed stays claimed."),
     "letter": ("note", "The letter is due at once. Reload in a moment."),
 }
 

@@ -27,7 +27,7 @@ from evertill.web.browser import (
 )
 
 # Slices with a folder pages/: a template is named "catalog/product.html".
-_SLICES = ("web", "catalog", "cart", "checkout", "orders", "customers", "staff", "ops", "ucp", "waitingroom")
+_SLICES = ("web", "catalog", "cart", "checkout", "orders", "customers", "staff", "ops", "ucp", "waitingroom", "members")
 
 
 @lru_cache(maxsize=1)

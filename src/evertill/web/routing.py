@@ -6,6 +6,7 @@ from evertill.cart import routes as cart
 from evertill.catalog import routes as catalog
 from evertill.checkout import routes as checkout
 from evertill.customers import routes as customers
+from evertill.members import routes as members
 from evertill.ops import routes as ops
 from evertill.orders import routes as orders
 from evertill.staff import routes as staff
@@ -25,6 +26,7 @@ def routes() -> list[ControllerRouterHandler]:
         *checkout.routes,
         *orders.routes,
         *customers.routes,
+        *members.routes,
         *staff.routes,
         *ops.routes,
         *ucp.routes,
