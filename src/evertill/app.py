@@ -31,6 +31,8 @@ from evertill.checkout.settling import Settling
 from evertill.checkout.till import Till
 from evertill.clock import Clock, utc_now
 from evertill.deals import Claims, Deal, Sweeper, deal_price
+from evertill.deals.board import Board
+from evertill.deals.drawing import state_drawn_in
 from evertill.duties import Duty
 from evertill.idempotency import forget_old
 from evertill.logs import begin_logging
@@ -40,7 +42,7 @@ from evertill.orders.finishing import Finisher
 from evertill.payments.model import Ending
 from evertill.payments.reconcile import Reconciler, Settle
 from evertill.payments.sandbox import Sandbox
-from evertill.pulse import Heart, Watchers
+from evertill.pulse import Heart
 from evertill.refusals import Refusal, Unavailable
 from evertill.resilience import PAYMENT, Gate
 from evertill.settings import Settings
@@ -59,6 +61,7 @@ from evertill.web.headers import security_headers, with_security_headers
 from evertill.web.heads import with_heads
 from evertill.web.proxies import behind_proxies
 from evertill.web.routing import routes
+from evertill.web.watchers import Watchers
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +133,7 @@ def _open_shop(
         async with AsyncExitStack() as stack:
             shop = await open_shop(settings, signer, clock, stack, gate)
             app.state.shop = shop
-            stack.enter_context(_when_told_to_end(shop.watchers.close))
+            stack.enter_context(_when_told_to_end(shop.watchers.close, shop.board.watchers.close))
             stopping = asyncio.Event()
             duties = [asyncio.create_task(duty.run(stopping), name=duty.name) for duty in _duties(shop)]
             _rarely_collect()
@@ -147,7 +150,7 @@ def _open_shop(
 
 
 @contextmanager
-def _when_told_to_end(end: Callable[[], None]) -> Iterator[None]:
+def _when_told_to_end(*ends: Callable[[], None]) -> Iterator[None]:
     """
     Let what would never end by itself end as soon as SIGTERM comes.
 
@@ -161,7 +164,8 @@ def _when_told_to_end(end: Callable[[], None]) -> Iterator[None]:
         return
 
     def told(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(end)
+        for end in ends:
+            loop.call_soon_threadsafe(end)
         before(number, frame)
 
     signal.signal(signal.SIGTERM, told)
@@ -251,6 +255,7 @@ async def open_shop(
         rooms=Rooms(desk, signer, clock=clock),
         tickets=tickets,
         claims=claims,
+        board=Board(browse, draw=state_drawn_in(house.locale)),
         gate=gate,
         auditor=auditor,
         heart=heart,
@@ -300,6 +305,7 @@ def _duties(shop: Shop) -> list[Duty]:
         Duty("auditor", shop.auditor.run_once, pause_seconds=1.0),
         Duty("pulse", shop.heart.run_once, pause_seconds=1.0),
         Duty("live page", show, pause_seconds=1.0),
+        Duty("board of deals", shop.board.run_once, pause_seconds=1.0),
         Duty("key forgetter", forget, pause_seconds=600.0),
         Duty("forgetter of sign-ins and links", forget_people, pause_seconds=600.0),
         Duty("session purge", SessionPurge(shop.desk, clock=shop.clock).run_once, pause_seconds=600.0),

@@ -8,13 +8,15 @@ from evertill.checkout.compose import House
 from evertill.checkout.sessions import Sessions
 from evertill.clock import Clock
 from evertill.deals import Claims
+from evertill.deals.board import Board
 from evertill.payments.model import Provider
-from evertill.pulse import Heart, Watchers
+from evertill.pulse import Heart
 from evertill.resilience import Gate
 from evertill.settings import Settings
 from evertill.signing import Signer
 from evertill.storage import Pool
 from evertill.waitingroom import Rooms, Tickets
+from evertill.web.watchers import Watchers
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Shop:
     rooms: Rooms  # where people stand in line
     tickets: Tickets
     claims: Claims  # units of limited deals
+    board: Board  # how deals stand, read once for all who look
     auditor: Auditor
     heart: Heart  # what this worker tells of itself, and sees of all
     watchers: Watchers  # of the live page

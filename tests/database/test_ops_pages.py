@@ -21,7 +21,6 @@ from evertill.members.giving import begin_trial
 from evertill.notices import Sender, enqueue
 from evertill.ops.live import PARTS, tell_watchers
 from evertill.ops.routes import routes as ops_routes
-from evertill.pulse.watchers import WATCHERS_MAX
 from evertill.refusals import Refusal
 from evertill.resilience import PAYMENT
 from evertill.shop import Shop
@@ -33,6 +32,7 @@ from evertill.storage import Connection
 from evertill.web.awaited import awaited
 from evertill.web.browser import STAFF_COOKIE
 from evertill.web.errors import answer_fault, answer_http_exception, answer_refusal
+from evertill.web.watchers import WATCHERS_MAX
 from tests.buying import attempt_of, books, buy, open_session, placing
 from tests.dealing import make_customer
 

@@ -24,7 +24,6 @@ from evertill.clock import utc_now
 from evertill.ids import new_id
 from evertill.members.giving import begin_trial
 from evertill.orders import order_link
-from evertill.pulse.watchers import WATCHERS_MAX
 from evertill.resilience import LANES
 from evertill.settings import Settings
 from evertill.shop import Shop
@@ -35,6 +34,7 @@ from evertill.ucp.door import ADDRESSES, PROFILE
 from evertill.waitingroom import Guards, Plan, plan_room
 from evertill.web.browser import ACCOUNT_COOKIE, BROWSER_COOKIE, STAFF_COOKIE
 from evertill.web.routing import routes
+from evertill.web.watchers import WATCHERS_MAX
 from tests.buying import open_session, placing
 
 DAY = timedelta(days=1)
@@ -186,6 +186,7 @@ async def site(settings: Settings, shop: Shop, connection: Connection) -> AsyncI
             "ops.name": "nobody@example",
             "products.handle": "mug",
             "pictures.name": "mug.svg",
+            "deals.name": "none",
             "categories.slug": "mugs",
             "static.name": "shop.css",
             "ucp.name": shop.signer.seal("ucp-session", session.id),
@@ -526,12 +527,14 @@ async def test_every_answer_carries_what_keeps_browsers_safe(site: Site) -> None
 
 FOR_EVERYBODY = (
     "/static/", "/favicon", "/pictures/", "/.well-known/ucp", "/ucp/platforms/", "/openapi/sandbox.json",
-    "/openapi/openapi.json", "/robots.txt",
+    "/openapi/openapi.json", "/robots.txt", "/deals.json",
 )  # fmt: skip
 
 
 FOR_CRAWLERS = (
     "/categories",
+    "/deals/",
+    "/deals.json",
     "/favicon.ico",
     "/openapi",
     "/pictures/",
@@ -549,7 +552,7 @@ async def test_crawlers_are_told_what_to_leave_alone(site: Site) -> None:
     told = RobotFileParser()
     told.parse(answer.body.decode().splitlines())
     for path in {path for _, path in _walked()}:
-        is_theirs = path == "/" or path.startswith(FOR_CRAWLERS)
+        is_theirs = path in ("/", "/deals") or path.startswith(FOR_CRAWLERS)
         assert told.can_fetch("Examplebot", f"http://localhost:8000{site.filled(path)}") == is_theirs, path
 
 

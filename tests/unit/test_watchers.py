@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from evertill.pulse import Watchers, watchers
+from evertill.web import watchers
+from evertill.web.watchers import Watchers
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -35,10 +36,46 @@ async def test_all_are_sent_the_same() -> None:
         await asyncio.sleep(0)
         all_of_them.publish(number, at=NOON)
         assert await ahead == b"data: " + number + b"\n\n"
+    assert await _next(slow) == b"data: 3\n\n"
     late = asyncio.create_task(_next(slow))
     await asyncio.sleep(0)
     all_of_them.publish(b"4", at=NOON)
     assert await late == b"data: 4\n\n"
+
+
+async def test_whoever_comes_now_or_missed_something_is_sent_the_whole() -> None:
+    """What is only new says nothing to them; and the whole is made once for all of them, if anybody needs it."""
+    made: list[bytes] = []
+
+    def whole() -> bytes:
+        made.append(b"whole")
+        return b"whole"
+
+    each = Watchers()
+    present, slow = await begin(each), await begin(each)
+    for number in (b"1", b"2"):
+        ahead = asyncio.create_task(_next(present))
+        await asyncio.sleep(0)
+        each.publish(number, at=NOON, whole=whole)
+        assert await ahead == b"data: " + number + b"\n\n"
+    assert made == []
+    assert await _next(slow) == b"data: whole\n\n"
+    for _ in range(2):
+        assert await _next(await begin(each)) == b"data: whole\n\n"
+    assert made == [b"whole"]
+
+
+async def test_a_crowd_is_told_in_cohorts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are told, the first at once and the last a little later: between them others have their turn."""
+    monkeypatch.setattr(watchers, "_COHORT", 2)
+    each = Watchers(6)
+    crowd = [await begin(each) for _ in range(6)]
+    waiting = [asyncio.create_task(_next(one)) for one in crowd]
+    await asyncio.sleep(0)
+    each.publish(b"1", at=NOON)
+    done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    assert len(done) == 2
+    assert await asyncio.gather(*waiting) == [b"data: 1\n\n"] * 6
 
 
 async def test_a_place_is_given_back_however_one_leaves() -> None:

@@ -10,6 +10,7 @@ PAGE_SIZE = 24
 PAGES_MAX = 500
 COUNTED_MAX = PAGE_SIZE * PAGES_MAX  # beyond this nobody counts: a shelf says "12,000" and narrower words help more
 WORDS_MAX = 200  # characters of a search
+CARD_SKUS_MAX = 20  # of a product: those whose deals a shelf tells of
 FEW_LEFT_MAX = 5  # units at or below which a shopper is told to hurry
 
 # A product without options has one variant; nothing is to be chosen.
@@ -53,6 +54,10 @@ class Card(msgspec.Struct, frozen=True):
     compare_at_minor: int | None  # the cheapest one's old price, where it is higher than its price
     currency: str
     free_units: int  # of all its variants
+    skus: tuple[str, ...] = ()  # of what can be bought; of everything where nothing can; the cheapest 20
+    prices_minor: tuple[int, ...] = ()  # of each
+    offers: int = 1  # how many those are in all
+    label: str = ""  # of a deal
 
     @property
     def stock_state(self) -> StockState:

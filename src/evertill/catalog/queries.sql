@@ -119,12 +119,12 @@ SELECT (SELECT count(*) FROM with_sku) AS total,
 
 -- cards --
 -- The cards of those products, in the order of the ids handed in. Prices are of what can be bought; of everything where
--- nothing can.
+-- nothing can. $2 of how many SKUs of each the price is told by itself.
 SELECT product.handle, product.title, product.category AS category_slug,
        coalesce(product.image_url, offers.image_url) AS image_url,
        offers.price_minor, offers.price_max_minor,
        CASE WHEN offers.compare_at_minor > offers.price_minor THEN offers.compare_at_minor END AS compare_at_minor,
-       offers.currency, offers.free_units
+       offers.currency, offers.free_units, offers.skus, offers.prices_minor, offers.offers
   FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (id, place)
   JOIN product ON product.id = wanted.id
   CROSS JOIN LATERAL (
@@ -133,8 +133,11 @@ SELECT product.handle, product.title, product.category AS category_slug,
               (array_agg(compare_at_minor ORDER BY free > 0 DESC, price_minor, position))[1] AS compare_at_minor,
               (array_agg(image_url ORDER BY position) FILTER (WHERE image_url IS NOT NULL))[1] AS image_url,
               min(currency) AS currency,
-              sum(free)::bigint AS free_units
-         FROM variant LEFT JOIN stock ON stock.sku = variant.sku
+              sum(free)::bigint AS free_units,
+              (array_agg(sku ORDER BY free > 0 DESC, price_minor, position))[1:$2] AS skus,
+              (array_agg(price_minor ORDER BY free > 0 DESC, price_minor, position))[1:$2] AS prices_minor,
+              coalesce(nullif(count(*) FILTER (WHERE free > 0), 0), count(*)) AS offers
+         FROM variant LEFT JOIN stock USING (sku)
               CROSS JOIN LATERAL (SELECT coalesce(on_hand - claimed - sold, 0) AS free) AS units
         WHERE variant.product_id = product.id
        HAVING count(*) > 0

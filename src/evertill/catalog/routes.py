@@ -9,11 +9,13 @@ from urllib.parse import urlencode
 from litestar import get
 from litestar.params import FromPath
 from litestar.response import Response
+from msgspec.structs import replace
 
 from evertill.catalog import shelves
 from evertill.catalog.markup import product_markup
 from evertill.catalog.model import WORDS_MAX, Sort
 from evertill.catalog.pictures import draw
+from evertill.deals.labelling import deals_on, labelled, priced
 from evertill.refusals import NotFound, Refusal
 from evertill.web.browser import ShopRequest, shop_of
 from evertill.web.rendering import page
@@ -33,7 +35,9 @@ _DESCRIPTION_CHARACTERS = 160  # what search engines show of it
 @get("/")
 async def home(request: ShopRequest) -> Response[str]:
     """The first page: what the shop is, its categories, what people buy most."""
-    window = await shelves.home(shop_of(request).browse)
+    shop = shop_of(request)
+    window = await shelves.home(shop.browse)
+    window = replace(window, popular=await labelled(shop.browse, shop.board, window.popular))
     return await page(request, "catalog/home.html", {"home": window})
 
 
@@ -54,6 +58,7 @@ async def category(request: ShopRequest, slug: FromPath[str]) -> Response[str]:
         raise NotFound("category_not_found", "There is no such category, or nothing is left in it.")
     sort = _sort_of(request, default=Sort.POPULAR)
     shelf = await shelves.shelf(browse, category=slug, sort=sort, page=_page_of(request))
+    shelf = replace(shelf, cards=await labelled(browse, shop_of(request).board, shelf.cards))
     return await page(
         request,
         "catalog/category.html",
@@ -74,6 +79,7 @@ async def search(request: ShopRequest) -> Response[str]:
     browse = shop_of(request).browse
     sort = _sort_of(request, default=Sort.RELEVANCE)
     shelf = await shelves.search(browse, words=words, sort=sort, page=_page_of(request))
+    shelf = replace(shelf, cards=await labelled(browse, shop_of(request).board, shelf.cards))
     return await page(
         request,
         "catalog/search.html",
@@ -104,7 +110,9 @@ async def product_page(
         NotFound: There is no such product.
     """
     shop = shop_of(request)
-    found = await shelves.product(shop.browse, handle=handle)
+    listed = await shelves.product(shop.browse, handle=handle)
+    deals = await deals_on(shop.browse, shop.board, listed)
+    found = priced(listed, deals.applied)
     plain = _plain(found.description_html)
     buyable = found.buyable
     sent = (form or {}).get("sku", "")
@@ -114,6 +122,8 @@ async def product_page(
         "catalog/product.html",
         {
             "product": found,
+            "deals": deals,
+            "deal_state": shop.board.draw(deals.seen, deals.told, deals.moment) if deals.seen and deals.told else "",
             "buyable": buyable,
             "chosen": chosen,
             "quantity": (form or {}).get("quantity", "1"),

@@ -7,6 +7,7 @@ from uuid import UUID
 import asyncpg
 
 from evertill.catalog.model import (
+    CARD_SKUS_MAX,
     COUNTED_MAX,
     PAGE_SIZE,
     PAGES_MAX,
@@ -149,7 +150,12 @@ async def _shelf(connection: Connection | Pool, row: asyncpg.Record | None, page
 async def _cards(connection: Connection | Pool, ids: list[UUID]) -> tuple[Card, ...]:
     if not ids:
         return ()
-    return tuple(Card(**row) for row in await connection.fetch(sql["cards"], ids))
+    return tuple(_card(row) for row in await connection.fetch(sql["cards"], ids, CARD_SKUS_MAX))
+
+
+def _card(row: asyncpg.Record) -> Card:
+    many = min(row["offers"], CARD_SKUS_MAX)
+    return Card(**{**row, "skus": tuple(row["skus"][:many]), "prices_minor": tuple(row["prices_minor"][:many])})
 
 
 def _offer(row: asyncpg.Record) -> Offer:

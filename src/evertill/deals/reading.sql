@@ -72,3 +72,48 @@ SELECT moment.now, claim.id, claim.expires_at, sale_event.time_zone
   FROM moment
   LEFT JOIN (claim JOIN deal ON deal.id = claim.deal_id JOIN sale_event ON sale_event.id = deal.event_id)
     ON claim.id = ANY ($1::uuid[]) AND claim.state = 'held' AND claim.expires_at > moment.now
+
+-- board_events --
+-- The events a front page shows: those that are not over, the next to close first, and the last that closed. A row
+-- without an event brings the moment where there is none. $1 how many of each, $2 over for how long at the most.
+WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS now)
+  SELECT moment.now, event.*
+    FROM moment
+    LEFT JOIN LATERAL (
+         (SELECT * FROM sale_event WHERE closes_at > moment.now ORDER BY closes_at, id LIMIT $1)
+          UNION ALL
+         (SELECT * FROM sale_event WHERE closes_at <= moment.now AND closes_at > moment.now - $2::interval
+           ORDER BY closes_at DESC, id LIMIT $1)
+         ) AS event ON true
+
+-- board_deals --
+-- Their deals, each with the first of its SKUs and how many it has. $2 SKUs of each, $3 deals in all.
+  SELECT deal.id, event_id, title, kind, value, currency, begins_at, ends_at, deal.members_from, members_only, stackable,
+         units, claimed, sold, per_customer, claim_minutes, paused_at, deal.ended_at, deal.version,
+         sale_event.ended_at AS event_ended_at,
+         ARRAY(SELECT sku FROM deal_sku WHERE deal_id = deal.id ORDER BY sku LIMIT $2) AS skus,
+         (SELECT count(*) FROM deal_sku WHERE deal_id = deal.id) AS skus_in_all
+    FROM deal
+    JOIN sale_event ON sale_event.id = deal.event_id
+   WHERE deal.event_id = ANY ($1::uuid[])
+ORDER BY sale_event.closes_at DESC, deal.begins_at, deal.id
+   LIMIT $3
+
+-- figures --
+-- What of deals changes from second to second. A row without a deal brings the moment where there is none.
+WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS now)
+  SELECT moment.now, found.*
+    FROM moment
+    LEFT JOIN LATERAL (
+         SELECT deal.id, units, claimed, sold, paused_at, deal.ended_at, deal.version, sale_event.ended_at AS event_ended_at
+           FROM deal JOIN sale_event ON sale_event.id = deal.event_id
+          WHERE deal.id = ANY ($1::uuid[])
+         ) AS found ON true
+
+-- category_names --
+SELECT slug, name FROM category WHERE slug = ANY ($1::text[])
+
+-- event_by_id --
+SELECT id, slug, name, theme, time_zone, opens_at, closes_at, members_from, ended_at, version
+  FROM sale_event
+ WHERE id = $1

@@ -2,6 +2,5 @@
 
 from evertill.pulse.heart import Heart
 from evertill.pulse.model import Seen
-from evertill.pulse.watchers import Watchers
 
-__all__ = ["Heart", "Seen", "Watchers"]
+__all__ = ["Heart", "Seen"]

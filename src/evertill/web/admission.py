@@ -24,9 +24,9 @@ from evertill.waitingroom.checking import word_to_the_waiting
 from evertill.web.again import again_page
 from evertill.web.exchange import Answer, Asked, Headers, prefers_json
 
-# Addresses that cost next to nothing, and those by which it is seen how the shop does. The stream of the live page has
-# a bound of its own: in a lane it would keep its place for as long as somebody looks.
-_UNGATED = ("/static/", "/favicon", "/healthz", "/metrics", "/ops/live/stream")
+# Addresses that cost next to nothing, and those by which it is seen how the shop does. Streams have a bound each of
+# their own: in a lane each would keep its place for as long as somebody looks.
+_UNGATED = ("/static/", "/favicon", "/healthz", "/metrics", "/ops/live/stream", "/deals.stream")
 _API = ("/ucp/", "/.well-known/ucp")
 _CHECKOUTS = "/ucp/v1/checkout-sessions"
 _TICKET = b"evertill-ticket"

@@ -27,7 +27,20 @@ from evertill.web.browser import (
 )
 
 # Slices with a folder pages/: a template is named "catalog/product.html".
-_SLICES = ("web", "catalog", "cart", "checkout", "orders", "customers", "staff", "ops", "ucp", "waitingroom", "members")
+_SLICES = (
+    "web",
+    "catalog",
+    "cart",
+    "checkout",
+    "orders",
+    "customers",
+    "staff",
+    "ops",
+    "ucp",
+    "waitingroom",
+    "members",
+    "deals",
+)
 
 
 @lru_cache(maxsize=1)
@@ -54,7 +67,7 @@ def _day(context: Context, moment: datetime) -> str:
 
 def render(shop: Shop, template: str, context: Mapping[str, Any]) -> str:
     """A template's text with the shop's settings beside its own context."""
-    return environment().get_template(template).render(settings=shop.settings, **context)
+    return environment().get_template(template).render(settings=shop.settings, sale=shop.board.sale, **context)
 
 
 async def page(

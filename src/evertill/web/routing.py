@@ -6,6 +6,7 @@ from evertill.cart import routes as cart
 from evertill.catalog import routes as catalog
 from evertill.checkout import routes as checkout
 from evertill.customers import routes as customers
+from evertill.deals import routes as deals
 from evertill.members import routes as members
 from evertill.ops import routes as ops
 from evertill.orders import routes as orders
@@ -22,6 +23,7 @@ def routes() -> list[ControllerRouterHandler]:
         *assets.routes,
         *robots.routes,
         *catalog.routes,
+        *deals.routes,
         *cart.routes,
         *checkout.routes,
         *orders.routes,
