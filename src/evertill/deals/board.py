@@ -95,7 +95,8 @@ class Board:
     @property
     def empty(self) -> bool:
         """Whether there was no deal when it was looked last, so that none has to be looked for on a shelf's SKUs."""
-        return self._reading is not None and not self._reading.deals
+        reading = self._reading
+        return reading is not None and not reading.deals and len(reading.events) < EVENTS_MAX
 
     async def seen(self) -> Reading:
         """How everything stands, a second old at the most."""

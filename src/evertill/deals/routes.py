@@ -10,6 +10,7 @@ from litestar import get
 from litestar.params import FromPath
 from litestar.response import Response, Stream
 from markupsafe import Markup
+from msgspec.structs import replace
 
 from evertill.deals.board import Reading
 from evertill.deals.calendar import calendar_of
@@ -25,6 +26,7 @@ from evertill.web.rendering import environment, page
 PAGE_SIZE = 24
 _FIRST_OF_SECTION = 12  # where all sections stand on one page
 _PAGES_MAX = 50
+_NO_CATEGORY = "-"  # no slug of one
 _FOR_A_MOMENT = "public, max-age=2"
 _FOR_FIVE_MINUTES = "public, max-age=300"
 
@@ -103,6 +105,8 @@ async def deals_stream(request: ShopRequest) -> Stream:
 
 async def _deals_page(request: ShopRequest, reading: Reading, event: SaleEvent | None) -> Response[str]:
     shop, asked = shop_of(request), _asked(request)
+    if asked.category not in reading.categories:  # whatever was typed is one page, not one each
+        asked = replace(asked, category=_NO_CATEGORY if asked.category else "")
     content = reading.drawn(("page", event.id if event else None, asked), lambda: _content(shop, reading, event, asked))
     return await page(
         request,
