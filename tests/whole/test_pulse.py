@@ -77,7 +77,7 @@ def test_whichever_worker_answers_says_the_same(shop: Serving) -> None:
 
 
 def test_a_watcher_does_not_hold_up_the_end(shop: Serving) -> None:
-    """Somebody looks at the live page of each worker when the shop is told to stop: the streams end, and it stops."""
+    """Somebody looks at the live page and at deals when the shop is told to stop: the streams end, and it stops."""
     password = hire(shop, email="watcher@example.com", role="viewer")
     browser = Browser(shop.url)
     csrf = hidden(browser.get("/ops/sign-in").text, "csrf")
@@ -85,9 +85,10 @@ def test_a_watcher_does_not_hold_up_the_end(shop: Serving) -> None:
     cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
     with ExitStack() as stack:
         streams = []
-        for _ in range(6):
+        for number in range(12):
+            path = "/ops/live/stream" if number % 2 else "/deals.stream"
             client = stack.enter_context(httpx.Client(base_url=shop.url, timeout=20))
-            answer = stack.enter_context(client.stream("GET", "/ops/live/stream", headers={"cookie": cookies}))
+            answer = stack.enter_context(client.stream("GET", path, headers={"cookie": cookies}))
             assert answer.status_code == 200
             streams.append(answer.iter_text())
         for stream in streams:
