@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import httpx
 import pytest
 
 from evertill.app import open_shop
@@ -23,6 +24,7 @@ from evertill.settings import Settings
 from evertill.shop import Shop
 from evertill.signing import Signer
 from evertill.storage import Connection, EmbeddedServer, Pool, migrate, open_pool
+from tests.consoling import console_of
 
 TEMPLATE = f"evertill_test_{os.getpid()}"
 _numbers = itertools.count(1)
@@ -114,6 +116,13 @@ async def shop(settings: Settings, connection: Connection) -> AsyncIterator[Shop
     await stock_up(connection, {"MUG": (1_250, 1_000), "TEA": (495, 1_000), "LAST": (9_900, 3), "GONE": (700, 0)})
     async with AsyncExitStack() as stack:
         yield await open_shop(settings, Signer(b"test" * 8), utc_now, stack)
+
+
+@pytest.fixture
+async def console(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser at the console's door, nobody signed in. It follows no redirect by itself."""
+    async with console_of(shop) as client:
+        yield client
 
 
 async def stock_up(connection: Connection, units: dict[str, tuple[int, int]]) -> None:

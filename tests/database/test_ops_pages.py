@@ -4,15 +4,11 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from uuid import UUID
 
 import httpx
 import pytest
-from litestar import Litestar
-from litestar.datastructures import State
-from litestar.exceptions import HTTPException
 
 from evertill.checkout.model import Completion
 from evertill.ids import new_id
@@ -20,79 +16,20 @@ from evertill.members import memberships_of
 from evertill.members.giving import begin_trial
 from evertill.notices import Sender, enqueue
 from evertill.ops.live import PARTS, tell_watchers
-from evertill.ops.routes import routes as ops_routes
-from evertill.refusals import Refusal
 from evertill.resilience import PAYMENT
 from evertill.shop import Shop
-from evertill.signing import new_token, token_hash
 from evertill.staff import Role, actions_of
-from evertill.staff.routes import routes as staff_routes
 from evertill.stock.movements import STAFF_REASONS
 from evertill.storage import Connection
-from evertill.web.awaited import awaited
-from evertill.web.browser import STAFF_COOKIE
-from evertill.web.errors import answer_fault, answer_http_exception, answer_refusal
 from evertill.web.watchers import WATCHERS_MAX
 from tests.buying import attempt_of, books, buy, open_session, placing
+from tests.consoling import enter, hidden, press
 from tests.dealing import make_customer
 
 GETS = (
     "/ops", "/ops/live", "/ops/orders", "/ops/products", "/ops/products/mug", "/ops/stock", "/ops/stock?low=1",
     "/ops/mail", "/ops/customers",
 )  # fmt: skip
-
-
-@pytest.fixture
-async def console(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
-    """A browser at the console's door, nobody signed in. It follows no redirect by itself."""
-    app = Litestar(
-        route_handlers=[*ops_routes, *staff_routes],
-        exception_handlers={
-            Refusal: awaited(answer_refusal, answer_fault),
-            HTTPException: awaited(answer_http_exception, answer_fault),
-        },
-        state=State({"shop": shop}),
-        openapi_config=None,
-        logging_config=None,
-    )
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://localhost") as client:  # type: ignore[arg-type]
-        yield client
-
-
-async def enter(console: httpx.AsyncClient, shop: Shop, role: Role) -> UUID:
-    """Somebody of that role, hired and signed in."""
-    id_, token, now = new_id(), new_token(), shop.clock()
-    await shop.desk.execute(
-        """INSERT INTO staff (id, email, email_folded, name, role, password_hash, created_at)
-           VALUES ($1, $2, $2, initcap($3), $3, '', $4)""",
-        id_,
-        f"{id_.hex}@example.com",
-        role,
-        now,
-    )
-    await shop.desk.execute(
-        "INSERT INTO staff_sign_in (token_hash, staff_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
-        token_hash(token),
-        id_,
-        now,
-        now + timedelta(hours=1),
-    )
-    console.cookies.set(STAFF_COOKIE, token)
-    return id_
-
-
-async def press(
-    console: httpx.AsyncClient, path: str, fields: Mapping[str, str] | None = None, *, seen: str = "/ops/mail"
-) -> httpx.Response:
-    """Send a form with the proof that a page of ours gave this browser."""
-    return await console.post(path, data={"csrf": hidden(await console.get(seen), "csrf"), **(fields or {})})
-
-
-def hidden(page: httpx.Response, name: str) -> str:
-    """A hidden field's value."""
-    found = re.search(rf'name="{name}" value="([^"]+)"', page.text)
-    assert found is not None, page.text
-    return found[1]
 
 
 async def bought(shop: Shop, *wants: tuple[str, int]) -> UUID:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evertill.deals import local
-from evertill.deals.local import moment_of, zone_named
+from evertill.deals.local import moment_of, written, zone_named
 
 LONDON = ZoneInfo("Europe/London")
 ZONES = st.sampled_from(["Europe/London", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"])
@@ -85,14 +85,34 @@ def no_system_tables() -> Iterator[None]:
     """A machine without tables of time zones, such as a slim Debian."""
     zoneinfo.reset_tzpath(to=[])
     ZoneInfo.clear_cache()
-    local._zones.cache_clear()
+    local.zone_names.cache_clear()
     yield
     zoneinfo.reset_tzpath()
     ZoneInfo.clear_cache()
-    local._zones.cache_clear()
+    local.zone_names.cache_clear()
 
 
 @pytest.mark.usefixtures("no_system_tables")
 def test_time_zones_are_there_where_the_system_has_none() -> None:
     """They come with us."""
     assert moment_of("2026-07-01T08:00", zone_named("Europe/London")) == datetime(2026, 7, 1, 7, tzinfo=UTC)
+
+
+@given(
+    st.datetimes(datetime(2001, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001 - Hypothesis
+        lambda moment: moment.replace(microsecond=0)
+    ),
+    ZONES,
+)
+def test_a_moment_is_written_so_that_it_is_read_back(moment: datetime, name: str) -> None:
+    """In the hour that comes twice, too: then with its offset."""
+    zone = ZoneInfo(name)
+    assert moment_of(written(moment, zone), zone) == moment
+
+
+def test_a_moment_is_written_as_a_browser_takes_it_where_it_can_be() -> None:
+    """To the minute without an offset; with one where the hour comes twice."""
+    assert written(datetime(2026, 11, 27, 8, tzinfo=UTC), LONDON) == "2026-11-27T08:00"
+    assert written(datetime(2026, 11, 27, 8, 0, 30, tzinfo=UTC), LONDON) == "2026-11-27T08:00:30"
+    assert written(datetime(2026, 10, 25, 0, 30, tzinfo=UTC), LONDON) == "2026-10-25T01:30+01:00"
+    assert written(datetime(2026, 10, 25, 1, 30, tzinfo=UTC), LONDON) == "2026-10-25T01:30+00:00"

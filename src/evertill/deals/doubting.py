@@ -1,13 +1,17 @@
 """What staff should look at twice before a sale event opens. Nothing of it forbids anything."""
 
 import enum
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from evertill.deals.history import Before, lowest_prices
 from evertill.deals.model import Kind
-from evertill.deals.planning import EVENT_SKUS_MAX
+from evertill.deals.planning import EVENT_SKUS_MAX, rewrite_deal, write_deal
+from evertill.deals.plans import DealPlan
 from evertill.deals.pricing import deal_price
 from evertill.storage import Connection, Pool, Statements
 
@@ -46,6 +50,47 @@ async def warnings(connection: Connection | Pool, *, event_id: UUID) -> tuple[Wa
         *await _not_below_lowest(connection, event_id),
         *await _past(connection, event_id),
     )
+
+
+async def doubts_of_plan(
+    pool: Pool, plan: DealPlan, *, event_id: UUID, deal_id: UUID | None, seen: int, staff_id: UUID, now: datetime
+) -> tuple[Warned, ...]:
+    """
+    What would be doubtful about a deal if it were planned or changed like this. It is done and undone again in one
+    transaction, so what is told is what would be so; nothing is kept.
+
+    Args:
+        deal_id: The deal that would be changed; None: it would be a new one.
+
+        seen: The version the form showed.
+
+    Raises:
+        NotFound, Invalid, Conflict: As plan_deal and change_deal.
+    """
+    async with pool.acquire() as connection, undone(connection):
+        if deal_id is None:
+            planned = await write_deal(connection, plan, event_id=event_id, reason="", staff_id=staff_id, now=now)
+        else:
+            planned = await rewrite_deal(
+                connection, plan, deal_id=deal_id, seen=seen, reason="", staff_id=staff_id, now=now
+            )
+        return about_deal(await warnings(connection, event_id=planned.deal.event_id), planned.deal.id)
+
+
+def about_deal(warned: Iterable[Warned], deal_id: UUID) -> tuple[Warned, ...]:
+    """Those that a deal has part in."""
+    return tuple(each for each in warned if deal_id in (each.deal_id, each.other_id))
+
+
+@asynccontextmanager
+async def undone(connection: Connection) -> AsyncIterator[None]:
+    """A transaction of which nothing stays."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield
+    finally:
+        await transaction.rollback()
 
 
 async def _overlapping(connection: Connection | Pool, event_id: UUID) -> list[Warned]:

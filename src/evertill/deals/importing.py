@@ -22,13 +22,23 @@ from uuid import UUID
 import msgspec
 
 from evertill.catalog.incoming import RowProblem
-from evertill.deals.model import Kind
-from evertill.deals.planning import check_reason, check_running, known_of, lock_event, pressed, write_deals
+from evertill.deals.doubting import Warned, undone, warnings
+from evertill.deals.local import written, zone_named
+from evertill.deals.model import Kind, SaleEvent
+from evertill.deals.planning import (
+    PlannedDeal,
+    check_reason,
+    check_running,
+    known_of,
+    lock_event,
+    pressed,
+    write_deals,
+)
 from evertill.deals.plans import CLAIM_MINUTES_USUAL, DEAL_SKUS_MAX, DealPlan, DealTerms, read_deal
 from evertill.idempotency import Key, remember
 from evertill.money import to_minor
 from evertill.refusals import Invalid, Malformed, TooLarge
-from evertill.storage import Pool
+from evertill.storage import Connection, Pool
 
 Value = TypeVar("Value")
 
@@ -51,6 +61,14 @@ class DealsImported(msgspec.Struct, frozen=True):
 
     deal_ids: tuple[UUID, ...]  # in the order of the file
     problems: tuple[RowProblem, ...]
+
+
+class DealsForeseen(msgspec.Struct, frozen=True):
+    """What an import would come to."""
+
+    deals: tuple[PlannedDeal, ...]  # in the order of the file; their ids are nobody's
+    problems: tuple[RowProblem, ...]
+    warned: tuple[Warned, ...]  # of those deals
 
 
 class ParsedDeal(msgspec.Struct, frozen=True):
@@ -100,20 +118,7 @@ async def import_deals(
             return known
         event, _ = await lock_event(connection, event_id)
         check_running(event)
-        problems = [row for row in parsed if isinstance(row, RowProblem)]
-        rows = [row for row in parsed if isinstance(row, ParsedDeal)]
-        catalogue = await known_of(connection, [row.plan for row in rows])
-        deals: list[DealTerms] = []
-        for row in rows:
-            try:
-                terms = read_deal(row.plan, event=event, known=catalogue)
-            except Invalid as refusal:
-                problems += [RowProblem(row.line, _COLUMNS[each.field], each.problem) for each in refusal.fields]
-                continue
-            if terms.currency != currency:
-                problems.append(RowProblem(row.line, "skus", f"These are sold in {terms.currency}, not in {currency}."))
-                continue
-            deals.append(terms)
+        deals, problems = await _terms_of(connection, event, parsed, currency=currency)
         if problems and not keep_good_rows:
             deals = []
         planned = (
@@ -121,10 +126,64 @@ async def import_deals(
         )
         answer = DealsImported(
             deal_ids=tuple(each.deal.id for each in planned),
-            problems=tuple(sorted(problems, key=lambda problem: problem.line)[:PROBLEMS_MAX]),
+            problems=problems,
         )
         await remember(connection, key=key, answer=msgspec.json.encode(answer).decode(), now=now)
         return answer
+
+
+async def foresee_import(
+    pool: Pool, content: bytes, *, event_id: UUID, currency: str, staff_id: UUID, now: datetime
+) -> DealsForeseen:
+    """
+    What an import of that file would come to, its good rows kept. It is done and undone again; nothing stays.
+
+    Raises:
+        NotFound, Malformed, TooLarge, Conflict: As import_deals.
+    """
+    parsed = list(read_rows(content, currency=currency))
+    async with pool.acquire() as connection, undone(connection):
+        event, _ = await lock_event(connection, event_id)
+        check_running(event)
+        deals, problems = await _terms_of(connection, event, parsed, currency=currency)
+        if not deals:
+            return DealsForeseen((), problems, ())
+        planned = await write_deals(connection, event, deals, reason="", staff_id=staff_id, now=now)
+        made = {each.deal.id for each in planned}
+        warned = await warnings(connection, event_id=event_id)
+        return DealsForeseen(planned, problems, tuple(each for each in warned if made & {each.deal_id, each.other_id}))
+
+
+async def _terms_of(
+    connection: Connection, event: SaleEvent, parsed: Sequence[ParsedDeal | RowProblem], *, currency: str
+) -> tuple[list[DealTerms], tuple[RowProblem, ...]]:
+    """What the rows come to with the catalogue as it is, and what is wrong with the others."""
+    problems = [row for row in parsed if isinstance(row, RowProblem)]
+    rows = [row for row in parsed if isinstance(row, ParsedDeal)]
+    catalogue = await known_of(connection, [row.plan for row in rows])
+    deals: list[DealTerms] = []
+    for row in rows:
+        try:
+            terms = read_deal(row.plan, event=event, known=catalogue)
+        except Invalid as refusal:
+            problems += [RowProblem(row.line, _COLUMNS[each.field], each.problem) for each in refusal.fields]
+            continue
+        if terms.currency != currency:
+            problems.append(RowProblem(row.line, "skus", f"These are sold in {terms.currency}, not in {currency}."))
+            continue
+        deals.append(terms)
+    return deals, tuple(sorted(problems, key=lambda problem: problem.line)[:PROBLEMS_MAX])
+
+
+def example(event: SaleEvent, *, sku: str) -> str:
+    """A file for that event that can be read, and planned where the shop has the SKU: to begin from."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(_COLUMNS.values())
+    begins, ends = (written(moment, zone_named(event.time_zone)) for moment in (event.opens_at, event.closes_at))
+    writer.writerow(["A fifth off", "percent", "20", sku, "", begins, ends, "", "no", "no", "1000", "2", "15"])
+    writer.writerow(["As many as there are", "percent", "12.5", sku, "", begins, ends, "", "no", "yes", "", "", ""])
+    return text.getvalue()
 
 
 # ---- the file

@@ -22,13 +22,13 @@ def zone_named(name: str) -> ZoneInfo:
     Raises:
         ValueError: There is none of that name; the reason is a sentence for people.
     """
-    if name not in _zones():
+    if name not in zone_names():
         raise ValueError("A time zone by its IANA name, such as Europe/London.")
     return ZoneInfo(name)
 
 
 @lru_cache(maxsize=1)
-def _zones() -> frozenset[str]:
+def zone_names() -> frozenset[str]:
     return frozenset(available_timezones() - _NO_PLACES)
 
 
@@ -63,6 +63,16 @@ def moment_of(text: str, zone: ZoneInfo) -> datetime:
         f"{_shown(local)} comes twice in {zone.key}, because clocks are put back. "
         f"Write {_shown(earlier)} for the first one or {_shown(later)} for the second."
     )
+
+
+def written(moment: datetime, zone: ZoneInfo) -> str:
+    """
+    A moment as moment_of reads it back, to the second: local, and with its offset only where the hour comes twice.
+    """
+    local = moment.astimezone(zone).replace(microsecond=0)
+    timespec = "seconds" if local.second else "minutes"
+    twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    return (local if twice else local.replace(tzinfo=None)).isoformat(timespec=timespec)
 
 
 def _gap_sentence(local: datetime, earlier: datetime, later: datetime, zone: ZoneInfo) -> str:

@@ -26,6 +26,7 @@ from evertill.deals.plans import (
     Known,
     invalid,
     read_deal,
+    read_end,
     read_event,
 )
 from evertill.idempotency import Key, recall, remember
@@ -154,10 +155,7 @@ async def plan_deal(
         known = await pressed(connection, key, PlannedDeal)
         if known is not None:
             return known
-        event, _ = await lock_event(connection, event_id)
-        check_running(event)
-        terms = read_deal(plan, event=event, known=await known_of(connection, [plan]))
-        [planned] = await write_deals(connection, event, [terms], reason=reason, staff_id=staff_id, now=now)
+        planned = await write_deal(connection, plan, event_id=event_id, reason=reason, staff_id=staff_id, now=now)
         await remember(connection, key=key, answer=_encoded(planned), now=now)
         return planned
 
@@ -182,28 +180,45 @@ async def change_deal(
         known = await pressed(connection, key, PlannedDeal)
         if known is not None:
             return known
-        event, moment = await _lock_event_of(connection, deal_id)
-        check_running(event)
-        terms = read_deal(plan, event=event, known=await known_of(connection, [plan]))
-        had = await _skus_of(connection, deal_id)
-        await _check_room(connection, event, deals=0, skus=len(terms.skus) - len(had))
-        touched = {*had, *terms.skus}
-        await lock_variants(connection, touched)
-        before = await _lock_deal(connection, deal_id)
-        _check_seen(before.version, seen, "deal")
-        _check_not_over(before, moment)
-        _check_change(before, terms, moment)
-        await connection.execute(sql["change_deal"], deal_id, *_terms_row(terms))
-        await connection.execute(sql["drop_skus"], deal_id, list(terms.skus))
-        await connection.execute(sql["put_skus"], [deal_id] * len(terms.skus), list(terms.skus))
-        await note_prices(connection, touched)
-        after = PlannedDeal(await _lock_deal(connection, deal_id), terms.skus)
+        after = await rewrite_deal(
+            connection, plan, deal_id=deal_id, seen=seen, reason=reason, staff_id=staff_id, now=now
+        )
         await remember(connection, key=key, answer=_encoded(after), now=now)
-        facts = _changes(before, after.deal)
-        if had != terms.skus:
-            facts = {**facts, "skus": {"before": len(had), "after": len(terms.skus)}}
-        await _record(connection, f"deal:{deal_id}", "change_deal", reason, facts, staff_id, now)
         return after
+
+
+async def extend_deal(
+    pool: Pool, *, deal_id: UUID, ends_at: str, seen: int, reason: str, staff_id: UUID, now: datetime
+) -> Deal:
+    """
+    Let a deal last longer; everything else of it stays. The same again changes nothing.
+
+    Args:
+        ends_at: Its new end, local to its event's zone.
+
+        seen: The version the form showed.
+
+    Raises:
+        NotFound: There is no such deal.
+        Invalid: It is no time, not later than its end now, or after its sale event closes.
+        Conflict: It is another version, or is over.
+    """
+    check_reason(reason)
+    async with pool.acquire() as connection, connection.transaction():
+        event, moment = await _lock_event_of(connection, deal_id)
+        later = read_end(ends_at, event=event)
+        deal, skus = await _lock_with_skus(connection, deal_id)
+        if deal.ends_at == later:
+            return deal
+        _check_seen(deal.version, seen, "deal")
+        _check_not_over(deal, moment)
+        if later < deal.ends_at:
+            raise wrong("ends_at", "Later than it ends now. To shorten a deal, change it; to end it now, end it.")
+        await connection.execute(sql["set_end"], deal_id, later)
+        await note_prices(connection, skus)
+        facts = {"title": deal.title, "before": deal.ends_at, "after": later}
+        await _record(connection, f"deal:{deal_id}", "extend_deal", reason, facts, staff_id, now)
+        return await _lock_deal(connection, deal_id)
 
 
 async def pause_deal(pool: Pool, *, deal_id: UUID, reason: str, staff_id: UUID, now: datetime) -> Deal:
@@ -218,24 +233,34 @@ async def pause_deal(pool: Pool, *, deal_id: UUID, reason: str, staff_id: UUID, 
     return await _set_paused(pool, deal_id, paused=True, reason=reason, staff_id=staff_id, now=now)
 
 
-async def resume_deal(pool: Pool, *, deal_id: UUID, reason: str, staff_id: UUID, now: datetime) -> Deal:
+async def resume_deal(
+    pool: Pool, *, deal_id: UUID, reason: str, staff_id: UUID, now: datetime, seen: int | None = None
+) -> Deal:
     """
     Go on with a deal that was paused. Its end stays where it was. The same again changes nothing.
+
+    Args:
+        seen: The version the form showed, if it showed one: a deal that was changed while it was paused is not set
+            going unseen. (The brakes ask for none: whoever pauses, ends or stops in a hurry is not sent back to look.)
 
     Raises:
         NotFound: There is no such deal.
         Invalid: No reason was given.
-        Conflict: It is over.
+        Conflict: It is over, or another version.
     """
-    return await _set_paused(pool, deal_id, paused=False, reason=reason, staff_id=staff_id, now=now)
+    return await _set_paused(pool, deal_id, paused=False, reason=reason, staff_id=staff_id, now=now, seen=seen)
 
 
-async def _set_paused(pool: Pool, deal_id: UUID, *, paused: bool, reason: str, staff_id: UUID, now: datetime) -> Deal:
+async def _set_paused(
+    pool: Pool, deal_id: UUID, *, paused: bool, reason: str, staff_id: UUID, now: datetime, seen: int | None = None
+) -> Deal:
     check_reason(reason)
     async with pool.acquire() as connection, connection.transaction():
         deal, skus, moment = await _lock_all_of(connection, deal_id)
         if (deal.paused_at is not None) == paused:
             return deal
+        if seen is not None:
+            _check_seen(deal.version, seen, "deal")
         _check_not_over(deal, moment)
         await connection.execute(sql["set_paused"], deal_id, moment if paused else None)
         await note_prices(connection, skus)
@@ -264,7 +289,15 @@ async def end_deal(pool: Pool, *, deal_id: UUID, reason: str, staff_id: UUID, no
 
 
 async def add_units(
-    pool: Pool, *, deal_id: UUID, change: int, reason: str, key: Key, staff_id: UUID, now: datetime
+    pool: Pool,
+    *,
+    deal_id: UUID,
+    change: int,
+    reason: str,
+    key: Key,
+    staff_id: UUID,
+    now: datetime,
+    seen: int | None = None,
 ) -> Deal:
     """
     Put units into a limited deal, or take some out: never below what is claimed and sold.
@@ -272,11 +305,13 @@ async def add_units(
     Args:
         change: More units above 0, fewer below it.
 
+        seen: The version the form showed, if it showed one: two who add the same units add them once.
+
     Raises:
         NotFound: There is no such deal.
         Invalid: The change cannot be.
-        Conflict: More is claimed and sold than would be left; it is not limited, or over; the key was used for
-            something else.
+        Conflict: More is claimed and sold than would be left; it is not limited, or over, or another version; the key
+            was used for something else.
     """
     check_reason(reason)
     if change == 0 or abs(change) > UNITS_MAX:
@@ -287,6 +322,8 @@ async def add_units(
             return known
         _, moment = await _lock_event_of(connection, deal_id)
         before = await _lock_deal(connection, deal_id)
+        if seen is not None:
+            _check_seen(before.version, seen, "deal")
         _check_not_over(before, moment)
         if before.units is None:
             raise Conflict("not_limited", "This deal has no units of its own: it is had as long as there is stock.")
@@ -302,7 +339,45 @@ async def add_units(
         return after
 
 
-# ---- what planning one deal and importing many share
+# ---- what is done within a transaction of somebody else: that of a verb, or one that only tries it (doubting.py)
+
+
+async def write_deal(
+    connection: Connection, plan: DealPlan, *, event_id: UUID, reason: str, staff_id: UUID, now: datetime
+) -> PlannedDeal:
+    """plan_deal, but for key and reason."""
+    event, _ = await lock_event(connection, event_id)
+    check_running(event)
+    terms = read_deal(plan, event=event, known=await known_of(connection, [plan]))
+    [planned] = await write_deals(connection, event, [terms], reason=reason, staff_id=staff_id, now=now)
+    return planned
+
+
+async def rewrite_deal(
+    connection: Connection, plan: DealPlan, *, deal_id: UUID, seen: int, reason: str, staff_id: UUID, now: datetime
+) -> PlannedDeal:
+    """change_deal, but for key and reason."""
+    event, moment = await _lock_event_of(connection, deal_id)
+    check_running(event)
+    terms = read_deal(plan, event=event, known=await known_of(connection, [plan]))
+    had = await _skus_of(connection, deal_id)
+    await _check_room(connection, event, deals=0, skus=len(terms.skus) - len(had))
+    touched = {*had, *terms.skus}
+    await lock_variants(connection, touched)
+    before = await _lock_deal(connection, deal_id)
+    _check_seen(before.version, seen, "deal")
+    _check_not_over(before, moment)
+    _check_change(before, terms, moment)
+    await connection.execute(sql["change_deal"], deal_id, *_terms_row(terms))
+    await connection.execute(sql["drop_skus"], deal_id, list(terms.skus))
+    await connection.execute(sql["put_skus"], [deal_id] * len(terms.skus), list(terms.skus))
+    await note_prices(connection, touched)
+    after = PlannedDeal(await _lock_deal(connection, deal_id), terms.skus)
+    facts = _changes(before, after.deal)
+    if had != terms.skus:
+        facts = {**facts, "skus": {"before": len(had), "after": len(terms.skus)}}
+    await _record(connection, f"deal:{deal_id}", "change_deal", reason, facts, staff_id, now)
+    return after
 
 
 async def pressed(connection: Connection, key: Key, kind: type[Answer]) -> Answer | None:
@@ -421,9 +496,14 @@ async def _lock_event_of(connection: Connection, deal_id: UUID) -> tuple[SaleEve
 async def _lock_all_of(connection: Connection, deal_id: UUID) -> tuple[Deal, tuple[str, ...], datetime]:
     """A deal with its SKUs, and the database's now; event, variants and deal are locked, in this order."""
     _, moment = await _lock_event_of(connection, deal_id)
+    return *await _lock_with_skus(connection, deal_id), moment
+
+
+async def _lock_with_skus(connection: Connection, deal_id: UUID) -> tuple[Deal, tuple[str, ...]]:
+    """A deal whose event is locked, with its SKUs; their variants and the deal are locked."""
     skus = await _skus_of(connection, deal_id)
     await lock_variants(connection, skus)
-    return await _lock_deal(connection, deal_id), skus, moment
+    return await _lock_deal(connection, deal_id), skus
 
 
 async def _lock_deal(connection: Connection, deal_id: UUID) -> Deal:

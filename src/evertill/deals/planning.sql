@@ -96,6 +96,9 @@ UPDATE deal SET paused_at = $2, version = version + 1 WHERE id = $1
 -- set_ended --
 UPDATE deal SET ended_at = $2, version = version + 1 WHERE id = $1
 
+-- set_end --
+UPDATE deal SET ends_at = $2, version = version + 1 WHERE id = $1
+
 -- set_units --
 UPDATE deal SET units = $2, version = version + 1 WHERE id = $1
 

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from evertill.deals.local import moment_of, zone_named
-from evertill.deals.model import Kind, SaleEvent
+from evertill.deals.local import moment_of, written, zone_named
+from evertill.deals.model import Deal, Kind, SaleEvent
 from evertill.deals.pricing import WHOLE
 from evertill.refusals import FieldProblem, Invalid
 
@@ -28,6 +28,7 @@ AMOUNT_MINOR_MAX = 100_000_000
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,78}[a-z0-9])?")
 _THEME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_WITHIN_EVENT = "Not after its sale event closes."
 _NAMED_MAX = 5  # of what is wrong, so many are named
 
 
@@ -161,6 +162,43 @@ def read_deal(plan: DealPlan, *, event: SaleEvent, known: Known) -> DealTerms:
     )  # fmt: skip
 
 
+def read_end(text: str, *, event: SaleEvent) -> datetime:
+    """
+    A later end of a deal of that event.
+
+    Raises:
+        Invalid: It is no time, or after the event closes.
+    """
+    problems: list[FieldProblem] = []
+    ends = _moment(text, "ends_at", zone_named(event.time_zone), problems)
+    if ends and ends > event.closes_at:
+        problems.append(FieldProblem("ends_at", _WITHIN_EVENT))
+    if ends is None or problems:
+        raise invalid(problems)
+    return ends
+
+
+def plan_of_event(event: SaleEvent) -> EventPlan:
+    """What somebody would write to plan this very event."""
+    zone = zone_named(event.time_zone)
+    return EventPlan(
+        slug=event.slug, name=event.name, time_zone=event.time_zone, opens_at=written(event.opens_at, zone),
+        closes_at=written(event.closes_at, zone),
+        members_from=written(event.members_from, zone) if event.members_from else "", theme=event.theme,
+    )  # fmt: skip
+
+
+def plan_of_deal(deal: Deal, skus: tuple[str, ...], *, event: SaleEvent) -> DealPlan:
+    """What somebody would write to plan this very deal."""
+    zone = zone_named(event.time_zone)
+    return DealPlan(
+        title=deal.title, kind=deal.kind, value=deal.value, begins_at=written(deal.begins_at, zone),
+        ends_at=written(deal.ends_at, zone), skus=skus,
+        members_from=written(deal.members_from, zone) if deal.members_from else "", members_only=deal.members_only,
+        stackable=deal.stackable, units=deal.units, per_customer=deal.per_customer, claim_minutes=deal.claim_minutes,
+    )  # fmt: skip
+
+
 def invalid(problems: list[FieldProblem]) -> Invalid:
     """The refusal that names them all."""
     return Invalid("invalid", " ".join(problem.problem for problem in problems), fields=problems)
@@ -251,7 +289,7 @@ def _window(
     if begins and begins < (first if plan.members_only else event.opens_at):
         problems.append(FieldProblem("begins_at", "Not before its sale event opens."))
     if ends and ends > event.closes_at:
-        problems.append(FieldProblem("ends_at", "Not after its sale event closes."))
+        problems.append(FieldProblem("ends_at", _WITHIN_EVENT))
     if begins and members and members > begins:
         problems.append(FieldProblem("members_from", "Members come before everybody or with them, not after."))
     if members and members < first:

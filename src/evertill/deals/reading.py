@@ -3,8 +3,11 @@ Sale events and deals as pages show them. Each answer holds for a moment, which 
 whoever shows it asks the deals where they stand at that moment, not at one of their own.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
+from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from evertill.deals.history import deal_of
@@ -40,14 +43,31 @@ class EventsSeen(msgspec.Struct, frozen=True):
 async def event_by_slug(connection: Connection | Pool, slug: str) -> EventSeen | None:
     """An event with all its deals, whether it is over or not; None: there is none."""
     row = await connection.fetchrow(sql["event"], slug) if "\0" not in slug else None
+    return await _event_seen(connection, row) if row is not None else None
+
+
+async def event_by_id(connection: Connection | Pool, event_id: UUID) -> EventSeen | None:
+    """The same by its id."""
+    row = await connection.fetchrow(sql["event_of_id"], event_id)
+    return await _event_seen(connection, row) if row is not None else None
+
+
+async def deal_by_id(connection: Connection | Pool, deal_id: UUID) -> EventSeen | None:
+    """The event of a deal, with that deal alone; None: there is none."""
+    row = await connection.fetchrow(sql["event_of_deal"], deal_id)
     if row is None:
         return None
+    deals = await connection.fetch(sql["deal"], deal_id)
+    return EventSeen(event_of(row), _planned(deals), row["now"])
+
+
+async def _event_seen(connection: Connection | Pool, row: asyncpg.Record) -> EventSeen:
     deals = await connection.fetch(sql["deals_of_event"], row["id"], EVENT_DEALS_MAX)
-    return EventSeen(
-        event=event_of(row),
-        deals=tuple(PlannedDeal(deal_of(deal), tuple(deal["skus"])) for deal in deals),
-        moment=row["now"],
-    )
+    return EventSeen(event_of(row), _planned(deals), row["now"])
+
+
+def _planned(rows: Iterable[asyncpg.Record]) -> tuple[PlannedDeal, ...]:
+    return tuple(PlannedDeal(deal_of(row), tuple(row["skus"])) for row in rows)
 
 
 async def events_seen(connection: Connection | Pool) -> EventsSeen:

@@ -6,6 +6,28 @@ SELECT id, slug, name, theme, time_zone, opens_at, closes_at, members_from, ende
   FROM sale_event
  WHERE slug = $1
 
+-- event_of_id --
+SELECT id, slug, name, theme, time_zone, opens_at, closes_at, members_from, ended_at, version, clock_timestamp() AS now
+  FROM sale_event
+ WHERE id = $1
+
+-- event_of_deal --
+SELECT its.id, slug, name, theme, time_zone, opens_at, closes_at, its.members_from, its.ended_at, its.version,
+       clock_timestamp() AS now
+  FROM deal
+  JOIN sale_event AS its ON its.id = deal.event_id
+ WHERE deal.id = $1
+
+-- deal --
+-- One deal with its SKUs.
+SELECT deal.id, event_id, title, kind, value, currency, begins_at, ends_at, deal.members_from, members_only, stackable,
+       units, claimed, sold, per_customer, claim_minutes, paused_at, deal.ended_at, deal.version,
+       sale_event.ended_at AS event_ended_at,
+       ARRAY(SELECT sku FROM deal_sku WHERE deal_id = deal.id ORDER BY sku) AS skus
+  FROM deal
+  JOIN sale_event ON sale_event.id = deal.event_id
+ WHERE deal.id = $1
+
 -- deals_of_event --
 -- Its deals, the first first, each with its SKUs.
   SELECT deal.id, event_id, title, kind, value, currency, begins_at, ends_at, deal.members_from, members_only, stackable,

@@ -1,6 +1,7 @@
 """What was done, by whom, when and why, put into words."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import asyncpg
@@ -13,6 +14,7 @@ sql = Statements.of(__package__)
 _facts = msgspec.json.Decoder(dict[str, object])
 
 _SHOWN_MAX = 100
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", re.ASCII)
 
 _WORDS = {
     "ship": "shipped it",
@@ -28,6 +30,16 @@ _WORDS = {
     "pause_room": "paused a waiting room",
     "drain_room": "had a waiting room drained",
     "close_room": "closed a waiting room",
+    "plan_event": "planned the sale event",
+    "change_event": "changed the sale event",
+    "stop_event": "stopped the sale event",
+    "plan_deal": "planned the deal",
+    "change_deal": "changed the deal",
+    "pause_deal": "paused the deal",
+    "resume_deal": "resumed the deal",
+    "extend_deal": "extended the deal",
+    "end_deal": "ended the deal",
+    "add_units": "changed the units of the deal",
     "retry_letter": "had a letter tried again",
     "give_membership": "gave a membership",
     "end_membership": "ended a membership",
@@ -69,12 +81,30 @@ class Entry(msgspec.Struct, frozen=True):
             return format_money(amount, currency, locale)
         before, after = self.facts.get("before", self.facts.get("from")), self.facts.get("after", self.facts.get("to"))
         if before is None or after is None:
-            return ""
+            return "; ".join(_changed(self.facts))
         if isinstance(before, int) and isinstance(after, int):
             if isinstance(currency, str):
                 return f"{format_money(before, currency, locale)} → {format_money(after, currency, locale)}"
             return f"{before:,} → {after:,}"
-        return f"{before} → {after}"
+        return f"{_told(before)} → {_told(after)}"
+
+
+def _changed(facts: Mapping[str, object]) -> Iterator[str]:
+    """Where several things became others: each by its name, from what to what."""
+    for name, change in facts.items():
+        if isinstance(change, dict) and change.keys() == {"before", "after"}:
+            yield f"{name.replace('_', ' ')} {_told(change['before'])} → {_told(change['after'])}"
+
+
+def _told(value: object) -> str:
+    """A value of the book, as people read it; of a moment, to the second, in UTC."""
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        return f"{value[:10]} {value[11:19]} UTC"
+    return str(value)
 
 
 async def history_of(pool: Pool, *, subjects: Sequence[str]) -> tuple[Entry, ...]:

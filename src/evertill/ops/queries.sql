@@ -183,3 +183,48 @@ SELECT id FROM customer WHERE email_folded = $1;
 
 -- names_of_staff --
 SELECT id, name FROM staff WHERE id = ANY ($1::uuid[]);
+
+-- claims_of_deals --
+-- What became of the claims for some deals ($1), by the state they are in now. Ids are made in the order of time: a claim
+-- is no older than its deal, so from $2 on is all of them.
+  SELECT deal_id, count(*) AS claims, count(*) FILTER (WHERE state = 'bought') AS bought,
+         count(*) FILTER (WHERE state = 'released') AS released,
+         coalesce(sum(quantity * price_minor) FILTER (WHERE state = 'bought'), 0)::bigint AS revenue_minor
+    FROM claim
+   WHERE id >= $2 AND deal_id = ANY ($1::uuid[])
+GROUP BY deal_id;
+
+-- claims_by_minute --
+-- Units claimed for some deals ($1) in each of the minutes before a moment ($3), and how many of them were not given back.
+-- From $2 on is all that was claimed in them.
+  SELECT deal_id, floor(extract(epoch FROM $3 - claimed_at) / 60)::integer AS minutes_ago,
+         sum(quantity)::integer AS units, coalesce(sum(quantity) FILTER (WHERE state <> 'released'), 0)::integer AS kept
+    FROM claim
+   WHERE id >= $2 AND deal_id = ANY ($1::uuid[]) AND claimed_at <= $3 AND claimed_at > $3 - make_interval(mins => $4)
+GROUP BY deal_id, minutes_ago;
+
+-- skus_on_sale --
+-- What the deals of an event ($1) are on, in SKU order behind a SKU ($2), with its list price; SKUs that are gone are not.
+  SELECT variant.sku, product.title, variant.option_values, variant.price_minor, variant.currency
+    FROM (SELECT DISTINCT sku FROM deal JOIN deal_sku ON deal_sku.deal_id = deal.id WHERE event_id = $1) AS its
+    JOIN variant ON variant.sku = its.sku
+    JOIN product ON product.id = variant.product_id
+   WHERE variant.sku > $2
+ORDER BY variant.sku
+   LIMIT $3;
+
+-- deals_on_at --
+-- The deals of any event on some SKUs ($1) whose window, that of members included, a moment ($2) is in.
+  SELECT deal_sku.sku, deal.id, event_id, title, kind, value, currency, begins_at, ends_at, deal.members_from,
+         members_only, stackable, units, claimed, sold, per_customer, claim_minutes, paused_at, deal.ended_at,
+         deal.version, sale_event.ended_at AS event_ended_at
+    FROM deal_sku
+    JOIN deal ON deal.id = deal_sku.deal_id
+    JOIN sale_event ON sale_event.id = deal.event_id
+   WHERE deal_sku.sku = ANY ($1::text[]) AND least(deal.begins_at, deal.members_from) <= $2 AND deal.ends_at > $2
+     AND deal.ended_at IS NULL AND sale_event.ended_at IS NULL
+ORDER BY deal_sku.sku, deal.id;
+
+-- first_sku --
+-- A SKU of the shop, for an example. No row: it has none yet.
+SELECT sku FROM variant ORDER BY sku LIMIT 1;

@@ -6,7 +6,16 @@ from typing import Any
 from litestar import get
 from litestar.response import Response
 
-from evertill.ops import catalog_routes, customer_routes, live_routes, mail_routes, order_routes, room_routes
+from evertill.ops import (
+    catalog_routes,
+    customer_routes,
+    deal_routes,
+    event_routes,
+    live_routes,
+    mail_routes,
+    order_routes,
+    room_routes,
+)
 from evertill.ops.chart import chart
 from evertill.ops.overview import overview
 from evertill.ops.showing import console_page
@@ -39,6 +48,8 @@ routes: Sequence[Any] = [
     *order_routes.routes,
     *customer_routes.routes,
     *catalog_routes.routes,
+    *event_routes.routes,
+    *deal_routes.routes,
     *room_routes.routes,
     *mail_routes.routes,
 ]

@@ -41,6 +41,21 @@ DONE = {
     "room-close": ("warning", "The room is closed: whoever waited may go on."),
     "membership": ("good", "The customer is a member from now on."),
     "membership-end": ("good", "The membership is over. What is claimed stays claimed."),
+    "event": ("good", "The sale event is planned. Now put deals into it."),
+    "event-change": ("good", "The sale event is changed."),
+    "event-stop": (
+        "warning",
+        "The sale event is stopped: nothing in it can be claimed, and every price is the list price. "
+        "Claims that are held are honoured.",
+    ),
+    "import": ("good", "The deals of the file are planned."),
+    "deal": ("good", "The deal is planned."),
+    "deal-change": ("good", "The deal is changed. What is claimed stays claimed, at the price it was claimed for."),
+    "deal-pause": ("warning", "The deal is paused: nothing of it can be claimed until it is resumed."),
+    "deal-resume": ("good", "The deal goes on."),
+    "deal-extend": ("good", "The deal lasts longer."),
+    "deal-units": ("good", "The units are changed."),
+    "deal-end": ("warning", "The deal is over. Claims that are held are honoured."),
     "letter": ("note", "The letter is due at once. Reload in a moment."),
 }
 

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 from litestar import Request
-from litestar.datastructures import Cookie, State
-from litestar.exceptions import InternalServerException
+from litestar.datastructures import Cookie, State, UploadFile
+from litestar.exceptions import ClientException, InternalServerException
 from litestar.response.base import ASGIResponse, Response
 
 from evertill.refusals import Malformed, NotAllowed, WrongContentType
@@ -147,6 +147,32 @@ async def read_form(request: ShopRequest) -> Mapping[str, str]:
         Malformed, TooLarge, WrongContentType: It is not a sane form.
     """
     fields = await read_urlencoded(request)
+    await _check_ours(request, fields)
+    return fields
+
+
+async def read_upload(request: ShopRequest, name: str, *, bytes_max: int) -> tuple[Mapping[str, str], bytes]:
+    """
+    The fields of a form of ours that may carry a file, and the file of that name; b"" where none was chosen. Values are
+    as they were sent: of rows in a box blank lines count.
+
+    Raises:
+        NotAllowed, Malformed, TooLarge, WrongContentType: As read_form.
+    """
+    if request.content_type[0] != "multipart/form-data":
+        raise WrongContentType("wrong_content_type", "A form with a file is sent as multipart/form-data.")
+    await read_body(request, bytes_max)
+    try:
+        parts = list((await request.form()).multi_items())
+    except (UnicodeError, ClientException) as error:
+        raise Malformed("malformed_form", "The form could not be read: it is not a whole form.") from error
+    fields = {key: value for key, value in parts if isinstance(value, str) and "\0" not in key + value}
+    await _check_ours(request, fields)
+    files = [value for key, value in parts if key == name and isinstance(value, UploadFile)]
+    return fields, await files[-1].read() if files else b""
+
+
+async def _check_ours(request: ShopRequest, fields: Mapping[str, str]) -> None:
     visitor = await visitor_of(request)
     if visitor.fresh or not shop_of(request).signer.holds("csrf", visitor.token, fields.get("csrf", "")):
         raise NotAllowed(
@@ -154,7 +180,6 @@ async def read_form(request: ShopRequest) -> Mapping[str, str]:
             "This form was not sent from a page of ours, or the page is too old. Nothing was changed. "
             "Please go back, reload the page and try again.",
         )
-    return fields
 
 
 async def read_urlencoded(request: ShopRequest) -> Mapping[str, str]:
