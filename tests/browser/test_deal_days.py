@@ -116,6 +116,54 @@ async def test_an_operator_plans_a_sale_and_runs_it(
     await expect(page.get_by_role("heading", level=1)).to_contain_text("stopped")
 
 
+async def test_the_figures_of_a_deal_come_by_themselves(doors: Doors, tables: Connection) -> None:
+    """What is claimed meanwhile is seen without a reload, also where a form came back; held, they stay as they are."""
+    await stock_up(tables, {"SALE-WATCH": (1_000, 20)})
+    page = await doors.enter()
+    password = hire(doors.shop, email="watcher@example.com", role="operator")
+    await enter_console(page, email="watcher@example.com", password=password)
+    await _plan_event(page, "Days to watch", "days-to-watch")
+    await page.get_by_role("link", name="Add a deal").click()
+    await page.get_by_label("Title").fill("Watched")
+    await page.get_by_label("Value").fill("50")
+    await page.get_by_label("SKUs").fill("SALE-WATCH")
+    await page.get_by_label("Units").fill("10")
+    await page.get_by_label("Why").fill("As agreed")
+    await page.get_by_role("button", name="Plan the deal").click()
+    deal = page.url.partition("?")[0]
+
+    async def claim(units: int) -> None:
+        """As the shop's own verb leaves it."""
+        await tables.execute(
+            """WITH its AS (SELECT id FROM deal WHERE title = 'Watched'),
+                    made AS (INSERT INTO claim (id, deal_id, sku, quantity, price_minor, holder, state, claimed_at,
+                                                expires_at)
+                             SELECT $1, id, 'SALE-WATCH', $2, 500, $3, 'held', now(), now() + interval '1 day'
+                               FROM its),
+                    held AS (UPDATE stock SET claimed = claimed + $2 WHERE sku = 'SALE-WATCH')
+               UPDATE deal SET claimed = claimed + $2 FROM its WHERE deal.id = its.id""",
+            new_id(), units, new_id().hex,
+        )  # fmt: skip
+
+    claimed = page.locator(".tile", has_text="Claimed now").locator(".tile-value")
+    await expect(claimed).to_have_text("0")
+    await claim(3)
+    await expect(claimed).to_have_text("3")
+    await page.locator("summary", has_text="Add units").click()
+    await page.get_by_label("Change").fill("-9")
+    await page.get_by_label("Why").locator("visible=true").fill("Too many")
+    await page.get_by_role("button", name="Change the units").click()
+    await expect(page.get_by_text("at least 3 must stay in it").first).to_be_visible()
+    await claim(2)
+    await expect(claimed).to_have_text("5")
+    await expect(page.get_by_label("Change")).to_have_value("-9")
+    await page.get_by_role("button", name="Hold the figures").click()
+    await claim(1)
+    async with page.expect_response(deal):
+        await page.get_by_role("button", name="Let the figures go on").click()
+    await expect(claimed).to_have_text("6")
+
+
 async def test_deal_days_in_the_console_are_for_everybody(doors: Doors, tables: Connection) -> None:
     """Lists, forms as they are and as they come back, an event that sells, a deal, an import, a preview."""
     await stock_up(tables, {"SALE-LOOK": (1_250, 500), "SALE-LOOK-2": (900, 40)})

@@ -1,5 +1,6 @@
 """Deal days in the console: planned, filled from a file, run and watched; what is refused loses nothing."""
 
+import asyncio
 import csv
 import io
 import re
@@ -522,6 +523,16 @@ async def test_what_adds_asks_which_version_was_seen_and_the_brakes_do_not(
     assert (await press(console, f"{deal}/pause", {"seen": "1", "reason": "wrong price"})).status_code == 303
     assert (await press(console, f"{deal}/resume", {"seen": "1", "reason": "price mended"})).status_code == 409
     assert (await press(console, f"{deal}/end", {"seen": "1", "reason": "wrong price"})).status_code == 303
+
+
+async def test_of_many_who_add_the_same_units_one_does(console: httpx.AsyncClient, shop: Shop) -> None:
+    """A crowd that looked at one version, each with a form of their own: one is done, all others are told."""
+    await enter(console, shop, Role.OPERATOR)
+    deal = await planned_deal(console, await planned_event(console))
+    forms = [{"seen": "1", "reason": "they go fast", "change": "5", "form": str(new_id())} for _ in range(8)]
+    answers = await asyncio.gather(*(press(console, f"{deal}/units", form) for form in forms))
+    assert sorted(answer.status_code for answer in answers) == [303] + [409] * 7
+    assert await shop.desk.fetchval("SELECT units FROM deal") == 15
 
 
 async def test_the_kill_switch_stops_a_whole_event(console: httpx.AsyncClient, shop: Shop) -> None:

@@ -305,6 +305,7 @@ async def _event(
             f"event:{event_id}": seen.event.name,
             **{f"deal:{each.deal.id}": each.deal.title for each in seen.deals},
         },
+        page_shown=place,
         newer=f"{address}{place - 1}" if place > 1 else None,
         older=f"{address}{place + 1}" if len(seen.deals) > _DEALS_SHOWN * place else None,
         may_change=staff.may(Role.OPERATOR) and seen.event.ended_at is None,
