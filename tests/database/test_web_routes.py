@@ -36,6 +36,7 @@ from evertill.web.browser import ACCOUNT_COOKIE, BROWSER_COOKIE, STAFF_COOKIE
 from evertill.web.routing import routes
 from evertill.web.watchers import WATCHERS_MAX
 from tests.buying import open_session, placing
+from tests.dealing import make_deal
 
 DAY = timedelta(days=1)
 OTHERS = {"POST", "PUT", "PATCH", "DELETE"}
@@ -166,6 +167,8 @@ async def site(settings: Settings, shop: Shop, connection: Connection) -> AsyncI
         shop.console, Plan("The last", Guards.CHECKOUT, skus=("LAST",)), staff_id=staff_id, now=now
     )
     await connection.execute("UPDATE waiting_room SET state = 'paused'")  # nothing moves by itself
+    deal_id = new_id()
+    await make_deal(connection, deal_id, "TEA")
     app = build(settings, shop.signer)
     made = Site(
         app,
@@ -178,6 +181,8 @@ async def site(settings: Settings, shop: Shop, connection: Connection) -> AsyncI
             "line.room_id": str(room_id),
             "ops.room_id": str(room_id),
             "ops.move": "pause",
+            "ops.deal_id": str(deal_id),
+            "ops.event_id": str(await connection.fetchval("SELECT event_id FROM deal")),
             "ops.order_id": str(bought.order_id),  # type: ignore[union-attr]
             "ops.letter_id": str(new_id()),
             "ops.customer_id": str(customer_id),
