@@ -592,7 +592,9 @@ async def test_the_deals_of_an_event_are_exported(console: httpx.AsyncClient, sh
     await enter(console, shop, Role.OPERATOR)
     event = await planned_event(console)
     deal = await planned_deal(console, event, title='=HYPERLINK("http://evil.example";"20 % off")')
-    await planned_deal(console, event, title="A price, and no limit", kind="price", value="4.00", skus="TEA", units="")
+    await planned_deal(
+        console, event, title="A price, and no limit", kind="price", value="4.00", skus="TEA", units="", per_customer=""
+    )
     await claim(shop, id_in(deal), state="bought", quantity=2, price_minor=1_000)
     answer = await console.get(f"{event}/deals.csv")
     assert 'filename="deal-days-deals.csv"' in answer.headers["content-disposition"]

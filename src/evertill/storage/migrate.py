@@ -25,7 +25,7 @@ def _step(version: int, name: str) -> Migration:
 
 
 # One number per change of the schema. From version 2 on a Migration each; schema.sql is where they arrive.
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 MIGRATIONS: tuple[Migration, ...] = (
     _step(2, "0002_lines_and_pulses.sql"),
     _step(3, "0003_stock_movements.sql"),
@@ -33,6 +33,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _step(5, "0005_deals.sql"),
     _step(6, "0006_members.sql"),
     _step(7, "0007_deals_at_the_till.sql"),
+    _step(8, "0008_inside.sql"),
 )
 
 

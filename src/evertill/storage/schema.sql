@@ -291,6 +291,8 @@ CREATE UNIQUE INDEX ticket_one_each          ON ticket (room_id, holder) WHERE h
 CREATE UNIQUE INDEX ticket_one_each_customer ON ticket (room_id, customer_id) WHERE customer_id IS NOT NULL;
 -- Who was called and what became of it.
 CREATE INDEX ticket_called ON ticket (room_id, place) WHERE place IS NOT NULL;
+-- Who is inside, by when they were last heard of.
+CREATE INDEX ticket_inside ON ticket (room_id, seen_at) WHERE state = 'inside';
 -- How many stand in line from one address.
 CREATE INDEX ticket_neighbours ON ticket (room_id, network, number) WHERE network IS NOT NULL;
 

@@ -110,11 +110,9 @@ UPDATE ticket SET holder = NULL, customer_id = NULL
 -- count_inside --
 -- Who is inside and was heard of since $2; and who came in or left of those called: behind place $3 up to $4 some time
 -- ago, behind $4 up to $5 just now.
-SELECT count(*) FILTER (WHERE state = 'inside' AND seen_at >= $2)        AS inside,
-       count(*) FILTER (WHERE place > $3 AND place <= $4)                AS came_before,
-       count(*) FILTER (WHERE place > $4 AND place <= $5)                AS came_lately
-  FROM ticket
- WHERE room_id = $1 AND place IS NOT NULL;
+SELECT (SELECT count(*) FROM ticket WHERE room_id = $1 AND state = 'inside' AND seen_at >= $2)     AS inside,
+       (SELECT count(*) FROM ticket WHERE room_id = $1 AND place > $3::bigint AND place <= $4)      AS came_before,
+       (SELECT count(*) FROM ticket WHERE room_id = $1 AND place > $4::bigint AND place <= $5)      AS came_lately;
 
 -- move --
 -- What the usher found, once a second at the most, whoever of the workers finds it.
