@@ -30,7 +30,7 @@ from evertill.checkout.sessions import Sessions
 from evertill.checkout.settling import Settling
 from evertill.checkout.till import Till
 from evertill.clock import Clock, utc_now
-from evertill.deals import Claims, Deal, Sweeper, deal_price
+from evertill.deals import Caller, Claims, Deal, Sweeper, deal_price
 from evertill.deals.board import Board
 from evertill.deals.drawing import state_drawn_in
 from evertill.duties import Duty
@@ -299,6 +299,7 @@ def _duties(shop: Shop) -> list[Duty]:
         Duty("usher", usher.run_once, pause_seconds=1.0),
         Duty("reconciler", reconciler.run_once, pause_seconds=1.0),
         Duty("sweeper of claims", Sweeper(shop.till_pool).run_once, pause_seconds=1.0),
+        Duty("caller of lines of deals", Caller(shop.till_pool, shop.claims).run_once, pause_seconds=1.0),
         Duty("finisher", finisher.run_once, pause_seconds=1.0),
         Duty("sender", sender.run_once, pause_seconds=0.5, steps_aside=buyers_wait),
         Duty("webhooks", webhooks.run_once, pause_seconds=0.5, steps_aside=buyers_wait),

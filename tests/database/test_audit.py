@@ -183,6 +183,10 @@ NOBODY = "01990000-0000-7000-8000-00000000dead"  # an order that is not there
 PAST = "now() - interval '1 hour'"
 _SESSION = "(SELECT session_id FROM orders WHERE id = $1)"
 _MOVED = "INSERT INTO stock_movement (id, sku, units, reason, moved_at)"
+_WAITS = (
+    "INSERT INTO waiting (id, deal_id, sku, quantity, holder, state, joined_at, claim_id, offered_at, offered_until,"
+    " ended_at)"
+)
 _COPY = "INSERT INTO payment_attempt (id, order_id, provider, method, amount_minor, currency, state, recorded_at)"
 
 WOUNDS = (
@@ -242,6 +246,26 @@ WOUNDS = (
     Wound(
         Kind.CLAIM_PAST_END, "", "claim:", (f"UPDATE claim SET expires_at = {PAST} WHERE state = 'held'",),
         (("claim", {"state": "held", "order_id": None}),),
+    ),
+    Wound(
+        Kind.OFFER_WITHOUT_CLAIM, "", "waiting:",
+        (f"{_WAITS} SELECT gen_random_uuid(), deal_id, sku, 1, 'browser:a', 'offered', now(), '{NOBODY}', now(), now(),"
+         " NULL FROM deal_sku WHERE sku = 'MUG'",),
+        (("waiting", {"state": "offered", "sku": "MUG", "claim_id": NOBODY}), ("claim", None)),
+    ),
+    Wound(
+        Kind.WAITS_TWICE, "", "waiting:",
+        ("DROP INDEX waiting_one_each",
+         f"{_WAITS} SELECT gen_random_uuid(), deal_id, sku, 1, 'browser:a', 'waiting', now() - n * interval '1 hour',"
+         " NULL, NULL, NULL, NULL FROM deal_sku, generate_series(1, 2) AS n WHERE sku = 'MUG'"),
+        (("waiting", {"state": "waiting"}), ("waiting, the same one's", {"state": "waiting"})),
+    ),
+    Wound(
+        Kind.PASSED_OVER, "", "waiting:",
+        (f"{_WAITS} SELECT gen_random_uuid(), deal_id, sku, 1, 'browser:' || state, state, now() - ago, claim_id, at,"
+         " at, at FROM deal_sku, (VALUES ('missed', interval '1 minute', gen_random_uuid(), now()),"
+         " ('waiting', interval '2 minutes', NULL, NULL)) AS row (state, ago, claim_id, at) WHERE sku = 'LAST'",),
+        (("waiting", {"state": "waiting", "sku": "LAST"}), ("waiting, later", {"state": "missed"})),
     ),
     Wound(
         Kind.ORDER_WITHOUT_LINES, "cancelled", "order:{order}", ("DELETE FROM order_line WHERE order_id = $1",),

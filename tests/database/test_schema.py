@@ -73,7 +73,7 @@ SELECT id, line, sku, sku, quantity, 1, quantity
 # What later steps put into tables of steps before them.
 _PUT_INTO_OLDER_TABLES = (
     r"    network      bigint,.*\n", r"--.*\nCREATE INDEX ticket_neighbours .*\n",
-    r"--.*\nCREATE INDEX ticket_inside .*\n", r"    claim_id +uuid,.*\n",
+    r"--.*\nCREATE INDEX ticket_inside .*\n", r"    claim_id (?: {4}| {9})uuid,.*\n",
     r"    list_price_minor .*\n", r"    deal_id           uuid,\n",
     r"    CONSTRAINT order_line_claim_is_of_a_deal .*\n", r", 'joined'",
 )  # fmt: skip

@@ -185,6 +185,7 @@ async def site(settings: Settings, shop: Shop, connection: Connection) -> AsyncI
             "ops.event_id": str(await connection.fetchval("SELECT event_id FROM deal")),
             "ops.order_id": str(bought.order_id),  # type: ignore[union-attr]
             "ops.letter_id": str(new_id()),
+            "waitlist.place_id": str(new_id()),
             "ops.customer_id": str(customer_id),
             "ops.membership_id": str(trial.id),
             "ops.handle": "mug",

@@ -76,6 +76,19 @@ class Kind(enum.StrEnum):
         "claim_past_end",
         "A claim is past its end, and its units were not given back in time: does the sweeper of claims run?",
     )
+    OFFER_WITHOUT_CLAIM = (
+        "offer_without_claim",
+        "Somebody in the line of a deal is told that units are held for them, and no claim holds them: write to them, "
+        "and set their place to missed.",
+    )
+    WAITS_TWICE = (
+        "waits_twice",
+        "Somebody has two living places in line for one thing: set the later one to left, and check waiting_one_each.",
+    )
+    PASSED_OVER = (
+        "passed_over",
+        "Somebody who joined a line later was offered units before somebody who waits still: offer the next to them.",
+    )
     ORDER_WITHOUT_LINES = ("order_without_lines", "An order of nothing: find its lines in a backup, or cancel it.")
     LINE_WITHOUT_ORDER = ("line_without_order", "Lines of an order that is not there: find the order in a backup.")
     LINE_WITHOUT_CLAIM = (
@@ -202,6 +215,12 @@ CHECKS = (
         "A deal's units are its claims, and those its orders; limits hold, and ends",
         ("deal", "claim", "orders", "order_line"),
         (Kind.DEAL_CLAIMED, Kind.DEAL_SOLD, Kind.LIMIT_PASSED, Kind.CLAIM_NOT_IN_ORDER, Kind.CLAIM_PAST_END),
+    ),
+    Check(
+        "waiting",
+        "Who waits for a deal stands in one place, and nobody is passed over",
+        ("waiting", "claim"),
+        (Kind.OFFER_WITHOUT_CLAIM, Kind.WAITS_TWICE, Kind.PASSED_OVER),
     ),
     Check(
         "lines",

@@ -21,6 +21,7 @@ UNION ALL SELECT 'payment_attempt', count(*) FROM payment_attempt
 UNION ALL SELECT 'refund', count(*) FROM refund
 UNION ALL SELECT 'deal', count(*) FROM deal
 UNION ALL SELECT 'claim', count(*) FROM claim
+UNION ALL SELECT 'waiting', count(*) FROM waiting
 UNION ALL SELECT 'checkout_session', count(*) FROM checkout_session
 UNION ALL SELECT 'attempt_key', count(*) FROM attempt_key
 UNION ALL SELECT 'outbox', count(*) FROM outbox
@@ -259,6 +260,89 @@ SELECT key, 'orders',
   FROM named
   LEFT JOIN orders ON orders.id = named.order_id
  WHERE is_claim AND named.order_id IS NOT NULL;
+
+-- find_waiting --
+-- An offer is a claim, and one that has come to its end before $2 should be written down as such; nobody has two living
+-- places for one thing; and of one thing nobody who joined later was offered units before somebody who waits still,
+-- unless that one held some at that moment.
+WITH wrong AS (
+    SELECT 'offer_without_claim' AS kind, waiting.id AS key
+      FROM waiting
+      LEFT JOIN claim ON claim.id = waiting.claim_id AND claim.deal_id = waiting.deal_id AND claim.sku = waiting.sku
+     WHERE waiting.state = 'offered' AND (claim.id IS NULL OR claim.ended_at < $2)
+    UNION ALL
+    SELECT 'waits_twice', id
+      FROM (SELECT id, row_number() OVER (PARTITION BY deal_id, sku, holder ORDER BY joined_at, id) AS of_holder,
+                   CASE WHEN customer_id IS NOT NULL
+                        THEN row_number() OVER (PARTITION BY deal_id, sku, customer_id ORDER BY joined_at, id)
+                        ELSE 1 END AS of_customer
+              FROM waiting WHERE state IN ('waiting', 'offered')) AS living
+     WHERE of_holder > 1 OR of_customer > 1
+    UNION ALL
+    SELECT 'passed_over', waiting.id
+      FROM waiting
+     CROSS JOIN LATERAL (
+           SELECT offered_at FROM waiting AS later
+            WHERE later.deal_id = waiting.deal_id AND later.sku = waiting.sku AND later.offered_at IS NOT NULL
+              AND (later.joined_at, later.id) > (waiting.joined_at, waiting.id)
+            ORDER BY later.joined_at DESC
+            LIMIT 1
+           ) AS later
+     WHERE waiting.state = 'waiting'
+       AND NOT EXISTS (SELECT FROM claim
+                        WHERE claim.deal_id = waiting.deal_id AND claim.sku = waiting.sku
+                          AND (claim.holder = waiting.holder OR claim.customer_id = waiting.customer_id)
+                          AND claim.claimed_at <= later.offered_at
+                          AND (claim.ended_at IS NULL OR claim.ended_at >= later.offered_at))
+), placed AS (
+    SELECT kind, key, count(*) OVER (PARTITION BY kind) AS of_kind,
+           row_number() OVER (PARTITION BY kind ORDER BY key) AS place
+      FROM wrong
+)
+  SELECT kind, 'waiting' AS about, key::text, of_kind FROM placed WHERE place <= $1 ORDER BY kind, place;
+
+-- prove_waiting --
+-- The place, its claim, and the others it is compared with: the same one's for the same thing, and the last to have joined
+-- that line of whom something was offered.
+WITH named AS (
+    SELECT key, waiting.* FROM unnest($1::text[]) AS key JOIN waiting ON waiting.id = key::uuid
+), rows AS (
+    SELECT key, 'waiting' AS "table", named.id, deal_id, sku, holder, customer_id, state, joined_at, claim_id, offered_at
+      FROM named
+    UNION ALL
+    SELECT key, 'waiting, the same one''s', other.id, other.deal_id, other.sku, other.holder, other.customer_id, other.state,
+           other.joined_at, other.claim_id, other.offered_at
+      FROM named
+      JOIN waiting AS other ON other.deal_id = named.deal_id AND other.sku = named.sku AND other.id <> named.id
+       AND other.state IN ('waiting', 'offered') AND named.state IN ('waiting', 'offered')
+       AND (other.holder = named.holder OR other.customer_id = named.customer_id)
+    UNION ALL
+    SELECT key, 'waiting, later', later.id, later.deal_id, later.sku, later.holder, later.customer_id, later.state,
+           later.joined_at, later.claim_id, later.offered_at
+      FROM named
+     CROSS JOIN LATERAL (
+           SELECT * FROM waiting AS later
+            WHERE named.state = 'waiting' AND later.deal_id = named.deal_id AND later.sku = named.sku
+              AND later.offered_at IS NOT NULL AND (later.joined_at, later.id) > (named.joined_at, named.id)
+            ORDER BY later.joined_at DESC
+            LIMIT 1
+           ) AS later
+)
+SELECT key, "table",
+       json_build_object(
+           'id', id, 'deal_id', deal_id, 'sku', sku, 'state', state, 'joined_at', joined_at, 'claim_id', claim_id,
+           'offered_at', offered_at
+       ) AS facts
+  FROM rows
+UNION ALL
+SELECT key, 'claim',
+       CASE WHEN claim.id IS NOT NULL THEN json_build_object(
+           'id', claim.id, 'deal_id', claim.deal_id, 'sku', claim.sku, 'quantity', claim.quantity, 'state', claim.state,
+           'ended_at', claim.ended_at
+       ) END
+  FROM named
+  LEFT JOIN claim ON claim.id = named.claim_id
+ WHERE named.claim_id IS NOT NULL;
 
 -- find_lines --
 -- An order has lines and is their sum; a line has its order, and its claim, while the order is on.

@@ -1,5 +1,6 @@
 """The account's pages: sign up, sign in and out, passwords, and what was ordered."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -16,9 +17,11 @@ from evertill.customers.reset import change_password, open_reset, request_reset,
 from evertill.customers.sign_in import sign_in, sign_out
 from evertill.customers.sign_up import finish_sign_up, pending_email, sign_up
 from evertill.customers.tries import network_of
+from evertill.deals.waitlist import bring_along
 from evertill.members import memberships_of
 from evertill.orders.reading import HISTORY_PAGE
 from evertill.refusals import Conflict, FieldProblem, Invalid, Refusal, SignInNeeded, TooMany, Unavailable
+from evertill.shop import Shop
 from evertill.signing import new_token
 from evertill.web.browser import (
     ACCOUNT_COOKIE,
@@ -29,6 +32,8 @@ from evertill.web.browser import (
     visitor_of,
 )
 from evertill.web.rendering import page, see_other
+
+log = logging.getLogger(__name__)
 
 _ACCOUNT = "/account"
 _HISTORY_PAGES_MAX = 1_000
@@ -238,17 +243,28 @@ async def change(request: ShopRequest) -> Response[str] | Redirect:
 
 async def _enter(request: ShopRequest, signed_in: SignIn, path: str) -> Redirect:
     """
-    Hand the browser its sign-in, and a new token of its own; what it had claimed is its customer's.
+    Hand the browser its sign-in, and a new token of its own; what it had claimed, and its places in line, are its
+    customer's.
 
     Whoever may have planted the browser's old token (session fixation) holds nothing that counts any more.
     """
     shop, holder = shop_of(request), (await visitor_of(request)).owner
     await join_claims(shop.desk, shop.claims, holder=holder, customer_id=signed_in.customer.id)
+    await _bring_places(shop, holder, signed_in)
     await _renew_browser(request)
     response = await see_other(request, path)
     seconds = int(SIGN_IN_LIFE.total_seconds())
     response.set_cookie(keep_cookie(request, ACCOUNT_COOKIE, signed_in.token, seconds=seconds))
     return response
+
+
+async def _bring_places(shop: Shop, holder: str, signed_in: SignIn) -> None:
+    """Where this browser stands in lines of deals, its customer stands from now on, in any browser."""
+    try:
+        async with shop.desk.acquire() as connection:
+            await bring_along(connection, holder=holder, customer_id=signed_in.customer.id)
+    except Unavailable as refusal:  # signed in they are all the same
+        log.warning("places_not_brought customer=%s code=%s", signed_in.customer.id, refusal.code)
 
 
 async def _renew_browser(request: ShopRequest) -> None:

@@ -7,7 +7,8 @@
 -- Deals as they stand under lock_deals, with their SKUs, and the moment they are judged by: $2, or the database's clock.
 -- Where none of them is there, the moment alone.
 SELECT read.moment, deal.*, event.ended_at AS event_ended_at, event.time_zone,
-       ARRAY (SELECT sku FROM deal_sku WHERE deal_sku.deal_id = deal.id) AS skus
+       ARRAY (SELECT sku FROM deal_sku WHERE deal_sku.deal_id = deal.id) AS skus,
+       EXISTS (SELECT FROM waiting WHERE waiting.deal_id = deal.id AND waiting.state IN ('waiting', 'offered')) AS waited_for
   FROM (SELECT coalesce($2::timestamptz, clock_timestamp()) AS moment) AS read
   LEFT JOIN (deal JOIN sale_event AS event ON event.id = deal.event_id) ON deal.id = ANY ($1::uuid[]);
 
@@ -66,12 +67,13 @@ SELECT asked.deal_id, asked.network, found.claims
                         AND claim.state IN ('held', 'ordered')) AS found;
 
 -- change_claims --
--- Claims that have more units or fewer, another customer, or were released: they are locked.
+-- Claims that have more units or fewer, another customer, were taken as an offer, or were released: they are locked.
 UPDATE claim
-   SET quantity = row.quantity, state = row.state, ended_because = row.ended_because, customer_id = row.customer_id,
-       ended_at = CASE WHEN row.state = 'released' THEN $6::timestamptz END
-  FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::uuid[])
-    AS row (id, quantity, state, ended_because, customer_id)
+   SET quantity = row.quantity, state = row.state, ended_because = row.ended_because, holder = row.holder,
+       customer_id = row.customer_id, expires_at = row.expires_at,
+       ended_at = CASE WHEN row.state = 'released' THEN $8::timestamptz END
+  FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::timestamptz[])
+    AS row (id, quantity, state, ended_because, holder, customer_id, expires_at)
  WHERE claim.id = row.id;
 
 -- make_claims --

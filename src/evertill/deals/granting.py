@@ -9,12 +9,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from evertill.deals.model import Because, Claim, ClaimState, Deal
+from evertill.deals.waiting import LINE_MAX, OFFER_LIFE, Leaving, Lines, Place, PlaceState, Waiting
 from evertill.ids import id_at
 from evertill.refusals import Conflict, NotAllowed, NotFound, Refusal, TooMany
 
 # The price of one unit, by its list price: deals/pricing.py.
 Price: TypeAlias = Callable[[int, Deal], int]
 
+QUANTITY_MAX = 999
 _RETRY_SECONDS_MAX = 3_600
 _RETRY_SECONDS_FULL, _RETRY_SECONDS_FAST, _RETRY_SECONDS_PAUSED = 60, 20, 30
 
@@ -45,6 +47,18 @@ class Joining(msgspec.Struct, frozen=True):
     customer_id: UUID
 
 
+class Joined(msgspec.Struct, frozen=True):
+    """What a browser that signed in held, and what its customer had of the same, as they are now."""
+
+    claims: tuple[Claim, ...]
+
+
+class Served(msgspec.Struct, frozen=True):
+    """A line was looked at."""
+
+    places: int  # stand in it no more
+
+
 class Bounds(msgspec.Struct, frozen=True):
     """What keeps scripts within bounds: generous, so that a home or an office never meets them."""
 
@@ -58,6 +72,7 @@ class Offer(msgspec.Struct, frozen=True):
     deal: Deal
     skus: frozenset[str]
     time_zone: str
+    waited_for: bool = False  # somebody stands in line for it, or has an offer
 
 
 class Shelf(msgspec.Struct, frozen=True):
@@ -82,6 +97,8 @@ class Book:
         nearby: Living claims of a deal at an address.
 
         members: Customers who are members at this moment; read only where it decides.
+
+        lines: Who waits for the deals.
     """
 
     def __init__(
@@ -96,6 +113,7 @@ class Book:
         members: Collection[UUID],
         price: Price,
         bounds: Bounds,
+        lines: Lines | None = None,
     ) -> None:
         self.moment = moment
         self.made: dict[UUID, Claim] = {}
@@ -110,6 +128,7 @@ class Book:
         self._members = frozenset(members)
         self._price = price
         self._bounds = bounds
+        self.lines = lines or Lines()
         for claim in claims:
             self._keep(claim)
 
@@ -123,17 +142,22 @@ class Book:
         offer = self._offers.get(ask.deal_id)
         if offer is None or ask.sku not in offer.skus:
             return NotFound("no_such_deal", "There is no such deal here.")
+        self._drop_missed(ask)
+        self.serve(ask.deal_id)
         self._release_over(ask)
-        own = self._held(ask)
+        place, own = self._offered(ask)
+        own = own or self._held(ask.deal_id, ask.sku, ask.holder, ask.customer_id)
         have = own.quantity if own is not None else 0
         if ask.quantity > have:
             # Looked up anew: what was over has just given its units back.
             refusal = self._refusal(ask, self._offers[ask.deal_id], own, more=ask.quantity - have)
             if refusal is not None:
                 return refusal
+        if own is not None and place is not None:
+            own = self._take(place, own, ask, offer.deal)
         if own is not None:
             return self._resize(own, ask.quantity)
-        return self._make(ask, offer.deal)
+        return self._make(ask, offer.deal, timedelta(minutes=offer.deal.claim_minutes))
 
     def give_back(self, ask: Releasing) -> Claim | Refusal:
         """A claim released by its holder. Doing so twice, or after its end, changes nothing."""
@@ -148,15 +172,12 @@ class Book:
             case ClaimState.ORDERED | ClaimState.BOUGHT:
                 return Conflict("claim_ordered", "It is part of an order, and can no longer be taken out.")
 
-    def join(self, ask: Joining) -> tuple[Claim, ...]:
+    def join(self, ask: Joining) -> Joined:
         """
         What a browser held becomes its customer's, as far as one customer may have it; the rest is given back.
 
         Of a SKU that is held twice by then the larger claim stays, as the larger quantity does in their carts. Earlier
         claims come first. Doing so twice changes nothing.
-
-        Returns:
-            The claims of the browser, and those they met, as they are now.
         """
         guest = [
             claim
@@ -173,7 +194,7 @@ class Book:
             if twin is not None:
                 touched[twin.id] = self._release(twin, Because.JOINED)
             touched[claim.id] = self._give_to(claim, ask.customer_id)
-        return tuple(touched.values())
+        return Joined(tuple(touched.values()))
 
     def _give_to(self, claim: Claim, customer_id: UUID) -> Claim:
         limit = self._offers[claim.deal_id].deal.per_customer
@@ -183,6 +204,186 @@ class Book:
             return self._release(claim, Because.JOINED)
         return self._resize(self._change(msgspec.structs.replace(claim, customer_id=customer_id)), quantity)
 
+    # ---- who waits
+
+    def wait(self, ask: Waiting) -> Place | Refusal:
+        """A place at the end of the line, where everything is claimed. Who has one already keeps it."""
+        offer = self._offers.get(ask.deal_id)
+        if offer is None or ask.sku not in offer.skus:
+            return NotFound("no_such_deal", "There is no such deal here.")
+        self._drop_missed(ask)
+        self.serve(ask.deal_id)
+        known = self.lines.living(ask.deal_id, ask.sku, ask.holder, ask.customer_id)
+        if known is not None:
+            return known
+        refusal = self._why_not_wait(ask, self._offers[ask.deal_id])
+        if refusal is not None:
+            return refusal
+        joined_at = self.lines.joins_at(ask.deal_id, self.moment)
+        return self.lines.add(
+            Place(
+                id=id_at(joined_at),
+                deal_id=ask.deal_id,
+                sku=ask.sku,
+                quantity=ask.quantity,
+                holder=ask.holder,
+                customer_id=ask.customer_id,
+                email=ask.email,
+                network=ask.network,
+                state=PlaceState.WAITING,
+                joined_at=joined_at,
+            )
+        )
+
+    def leave(self, ask: Leaving) -> Place | Refusal:
+        """A place given up, and its offer with it. Doing so twice, or when it came to nothing, changes nothing."""
+        place = self.lines[ask.place_id]
+        if place is None or not place.is_of(ask.holder, ask.customer_id):
+            return NotFound("no_such_place", "There is no such place in line here.")
+        if not place.lives:
+            return place
+        claim = self._claims.get(place.claim_id) if place.claim_id is not None else None
+        if claim is not None and claim.state is ClaimState.HELD:
+            self._release(claim, Because.REMOVED)
+        return self._end_place(place, PlaceState.LEFT)
+
+    def serve(self, deal_id: UUID) -> Served:
+        """Offer what is free of a deal to who waits for it: the first first, as much as there is and they may have."""
+        offer, before = self._offers.get(deal_id), self.lines.length(deal_id)
+        if offer is None or not before:
+            return Served(0)
+        if offer.deal.over(self.moment) or not offer.deal.limited:
+            self.lines.end(deal_id)
+        elif offer.deal.paused_at is None:
+            for place in self.lines.heads(deal_id):
+                if self._offers[deal_id].deal.left == 0:
+                    break
+                self._offer_to(place)
+        return Served(before - self.lines.length(deal_id))
+
+    def serve_all(self) -> None:
+        """Whatever a group gave back goes to who waits, before anybody else sees it."""
+        for deal_id in self._offers:
+            self.serve(deal_id)
+
+    def units_of(self, place: Place) -> int:
+        """How many are offered."""
+        assert place.claim_id is not None
+        return self._claims[place.claim_id].quantity
+
+    def until_of(self, place: Place) -> str:
+        """Until when it is offered, in the time of its deal's event."""
+        assert place.offered_until is not None
+        return written(place.offered_until, self._offers[place.deal_id].time_zone)
+
+    def _offer_to(self, place: Place) -> None:
+        offer = self._offers[place.deal_id]
+        deal = offer.deal
+        if place.sku not in offer.skus:
+            self._end_place(place, PlaceState.OVER)
+            return
+        if not self._can_serve(place):
+            return
+        member = place.customer_id in self._members
+        may_have = self._may_have(deal, place.holder, place.customer_id)
+        if may_have < 1 or not_open(offer, self.moment, member=member) is not None:
+            self._end_place(place, PlaceState.OVER)
+            return
+        free = self._shelves[place.sku].free
+        quantity = min(place.quantity, free, may_have, free if deal.left is None else deal.left)
+        wanted = Claiming(place.deal_id, place.sku, quantity, place.holder, place.customer_id, place.network)
+        claim = self._make(wanted, deal, OFFER_LIFE)
+        self.lines.change(
+            msgspec.structs.replace(
+                place,
+                state=PlaceState.OFFERED,
+                claim_id=claim.id,
+                offered_at=self.moment,
+                offered_until=claim.expires_at,
+            )
+        )
+
+    def _can_serve(self, place: Place) -> bool:
+        """Whether there is something for it; who holds some of it still is offered more when that has ended."""
+        shelf = self._shelves.get(place.sku)
+        held = self._held(place.deal_id, place.sku, place.holder, place.customer_id)
+        return shelf is not None and shelf.on_sale and shelf.free > 0 and held is None
+
+    def _others_first(self, deal_id: UUID) -> bool:
+        """Whether what is free may be for somebody in line: nobody who comes now has it then."""
+        heads = self.lines.heads(deal_id)
+        return not self.lines.is_whole(deal_id) or any(
+            place.sku not in self._shelves or self._can_serve(place) for place in heads
+        )
+
+    def _offered(self, ask: Claiming) -> tuple[Place | None, Claim | None]:
+        """The offer that somebody has, in whichever browser they are the same customer."""
+        place = self.lines.living(ask.deal_id, ask.sku, ask.holder, ask.customer_id)
+        claim = self._claims.get(place.claim_id) if place is not None and place.claim_id is not None else None
+        if place is None or claim is None or claim.state is not ClaimState.HELD:
+            return None, None
+        # Who has claimed in this browser meanwhile what is offered in another keeps the two apart.
+        if claim.holder != ask.holder and self._held_by(ask.deal_id, ask.sku, ask.holder) is not None:
+            return None, None
+        return place, claim
+
+    def _drop_missed(self, ask: Claiming | Waiting) -> None:
+        """An offer that is over is nobody's, whether a sweeper came by already or not."""
+        place = self.lines.living(ask.deal_id, ask.sku, ask.holder, ask.customer_id)
+        claim = self._claims.get(place.claim_id) if place is not None and place.claim_id is not None else None
+        if place is None or claim is None or claim.lives(self.moment) or claim.state is not ClaimState.HELD:
+            return
+        self._release(claim, Because.EXPIRED)
+        self._end_place(place, PlaceState.MISSED)
+
+    def _take(self, place: Place, claim: Claim, ask: Claiming, deal: Deal) -> Claim:
+        """The offer is in their cart: from now on it is a claim like others, and lasts as long."""
+        self._end_place(place, PlaceState.TAKEN)
+        taken = msgspec.structs.replace(
+            claim,
+            holder=ask.holder,
+            customer_id=ask.customer_id or claim.customer_id,
+            expires_at=self.moment + timedelta(minutes=deal.claim_minutes),
+        )
+        return self._change(taken)
+
+    def _end_place(self, place: Place, state: PlaceState) -> Place:
+        return self.lines.change(msgspec.structs.replace(place, state=state, ended_at=self.moment))
+
+    def _why_not_wait(self, ask: Waiting, offer: Offer) -> Refusal | None:
+        shelf = self._shelves.get(ask.sku)
+        if shelf is None or not shelf.on_sale:
+            return Conflict("not_on_sale", "This is no longer sold.")
+        closed = not_open(offer, self.moment, member=ask.customer_id in self._members)
+        if closed is not None:
+            return closed
+        own = self._held(ask.deal_id, ask.sku, ask.holder, ask.customer_id)
+        if own is not None and own.lives(self.moment):
+            return Conflict("claimed_already", "You have claimed some of it already: they are held for you.")
+        limit = self._past_limit(ask, offer.deal, ask.quantity)
+        if limit is not None:
+            return limit
+        short = self._short(ask, offer, shelf, 1)
+        if short is None:
+            return Conflict("not_all_claimed", "There are some left: you need not wait.")
+        if short.code != "all_claimed":
+            return short
+        if self.lines.length(ask.deal_id) >= LINE_MAX:
+            return Conflict(
+                "line_full",
+                f"{LINE_MAX:,} people wait for it already: there is hardly a chance that more are served.",
+                retry_after_seconds=_RETRY_SECONDS_FULL,
+            )
+        if self.lines.has_too_many(ask, network_max=self._bounds.standing):
+            return TooMany(
+                "too_many_places",
+                "You, or people at your address, wait for as many deals as may. Give up a place to take another.",
+                retry_after_seconds=_RETRY_SECONDS_FULL,
+            )
+        return None
+
+    # ---- what decides
+
     def _release_over(self, ask: Claiming) -> None:
         """What the sweeper has not come to: it makes room for its successor."""
         for id_ in self._ids(ask.deal_id, ask.holder, ask.customer_id):
@@ -190,11 +391,11 @@ class Book:
             if claim.sku == ask.sku and claim.state is ClaimState.HELD and not claim.lives(self.moment):
                 self._release(claim, Because.EXPIRED)
 
-    def _held(self, ask: Claiming) -> Claim | None:
+    def _held(self, deal_id: UUID, sku: str, holder: str, customer_id: UUID | None) -> Claim | None:
         """What is held already: in this browser, or by its customer in another one."""
-        own = self._held_by(ask.deal_id, ask.sku, ask.holder)
-        if own is None and ask.customer_id is not None:
-            own = self._held_by(ask.deal_id, ask.sku, ask.customer_id)
+        own = self._held_by(deal_id, sku, holder)
+        if own is None and customer_id is not None:
+            own = self._held_by(deal_id, sku, customer_id)
         return own
 
     def _held_by(self, deal_id: UUID, sku: str, whose: str | UUID) -> Claim | None:
@@ -212,7 +413,7 @@ class Book:
             not_open(offer, self.moment, member=ask.customer_id in self._members)
             or (self._too_many(ask) if own is None else None)
             or self._past_limit(ask, offer.deal, more)
-            or _short(offer.deal, shelf.free, more)
+            or self._short(ask, offer, shelf, more)
         )
 
     def _too_many(self, ask: Claiming) -> TooMany | None:
@@ -230,12 +431,21 @@ class Book:
             )
         return None
 
-    def _past_limit(self, ask: Claiming, deal: Deal, more: int) -> Conflict | None:
+    def _short(self, ask: Claiming | Waiting, offer: Offer, shelf: Shelf, more: int) -> Conflict | None:
+        if self._others_first(ask.deal_id):
+            return _all_claimed(self.lines.length(ask.deal_id), {"left": 0, "wanted": more})
+        return _short(offer.deal, shelf.free, more, waiting=self.lines.length(ask.deal_id))
+
+    def _may_have(self, deal: Deal, holder: str, customer_id: UUID | None) -> int:
+        """How many units more somebody may have of a deal."""
         if deal.per_customer is None:
+            return QUANTITY_MAX
+        return deal.per_customer - self._had(deal.id, holder, customer_id)
+
+    def _past_limit(self, ask: Claiming | Waiting, deal: Deal, more: int) -> Conflict | None:
+        if deal.per_customer is None or more <= self._may_have(deal, ask.holder, ask.customer_id):
             return None
         have = self._had(deal.id, ask.holder, ask.customer_id)
-        if have + more <= deal.per_customer:
-            return None
         said = f"you have {have} already" if have else f"you asked for {more}"
         return Conflict(
             "limit_reached",
@@ -252,7 +462,7 @@ class Book:
         of_customer = self._of.get((deal_id, customer_id), set()) if customer_id is not None else set()
         return self._of.get((deal_id, holder), set()) | of_customer
 
-    def _make(self, ask: Claiming, deal: Deal) -> Claim:
+    def _make(self, ask: Claiming, deal: Deal, life: timedelta) -> Claim:
         claim = Claim(
             id=id_at(self.moment),
             deal_id=deal.id,
@@ -263,7 +473,7 @@ class Book:
             customer_id=ask.customer_id,
             state=ClaimState.HELD,
             claimed_at=self.moment,
-            expires_at=self.moment + timedelta(minutes=deal.claim_minutes),
+            expires_at=self.moment + life,
             network=ask.network,
         )
         self._lately[claim.holder] = self._lately.get(claim.holder, 0) + 1
@@ -290,6 +500,9 @@ class Book:
         return claim
 
     def _keep(self, claim: Claim) -> None:
+        known = self._claims.get(claim.id, claim)
+        if known.holder != claim.holder:  # an offer that was taken in another browser
+            self._of[claim.deal_id, known.holder].discard(claim.id)
         self._claims[claim.id] = claim
         self._of.setdefault((claim.deal_id, claim.holder), set()).add(claim.id)
         if claim.customer_id is not None:
@@ -332,35 +545,42 @@ def not_open(offer: Offer, moment: datetime, *, member: bool) -> Refusal | None:
         said = "Members have it now; for everybody it begins" if early else "This deal has not begun: it begins"
         return Conflict(
             "deal_not_begun",
-            f"{said} on {_written(begins, offer.time_zone)}.",
+            f"{said} on {written(begins, offer.time_zone)}.",
             facts={"begins_at": begins.isoformat()},
             retry_after_seconds=min(max(1, -((moment - begins) // timedelta(seconds=1))), _RETRY_SECONDS_MAX),
         )
     return None
 
 
-def _short(deal: Deal, free: int, more: int) -> Conflict | None:
+def _short(deal: Deal, free: int, more: int, *, waiting: int) -> Conflict | None:
     """Too few units: of the deal, some of which may come back, or of the SKU."""
     left = free if deal.left is None else deal.left
     facts = {"left": max(0, min(left, free)), "wanted": more}
     if 0 < facts["left"] < more:
         return Conflict("too_few_left", f"Only {facts['left']} can be claimed at this moment.", facts=facts)
     if left < more and deal.claimed:
-        return Conflict(
-            "all_claimed",
-            "All of them are claimed at this moment. What is not bought in time comes back.",
-            facts=facts,
-            retry_after_seconds=_RETRY_SECONDS_FAST,
-        )
+        return _all_claimed(waiting, facts)
     if left < more or free < more:
         return Conflict("sold_out", "Sold out.", facts=facts)
     return None
+
+
+def _all_claimed(waiting: int, facts: Mapping[str, int]) -> Conflict:
+    said = "All of them are claimed at this moment."
+    if waiting == 1:
+        said += " What comes back is offered to somebody who waits for it."
+    elif waiting:
+        said += f" What comes back is offered to {waiting:,} people who wait for it, the first first."
+    else:
+        said += " What is not bought in time comes back."
+    return Conflict("all_claimed", said, facts={**facts, "waiting": waiting}, retry_after_seconds=_RETRY_SECONDS_FAST)
 
 
 def _ended_at(deal: Deal) -> datetime:
     return min(at for at in (deal.ends_at, deal.ended_at, deal.event_ended_at) if at is not None)
 
 
-def _written(moment: datetime, time_zone: str) -> str:
+def written(moment: datetime, time_zone: str) -> str:
+    """A moment as people of that time zone write it."""
     local = moment.astimezone(ZoneInfo(time_zone))
     return f"{local.day} {local:%B %Y at %H:%M} ({time_zone.replace('_', ' ')})"

@@ -169,7 +169,7 @@ def lane_of(method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> t
         return Priority.LINE, ""
     if path.startswith("/ops"):
         return Priority.CONSOLE, ""
-    if path.startswith(("/cart", "/account")):
+    if path.startswith(("/cart", "/account", "/waitlist")):
         return Priority.CART, ""
     return (Priority.BOT if _is_crawler(headers) else Priority.BROWSE), ""
 

@@ -7,6 +7,7 @@ from evertill.catalog import routes as catalog
 from evertill.checkout import routes as checkout
 from evertill.customers import routes as customers
 from evertill.deals import routes as deals
+from evertill.deals import waitlist_routes as waitlist
 from evertill.members import routes as members
 from evertill.ops import routes as ops
 from evertill.orders import routes as orders
@@ -27,6 +28,7 @@ def routes() -> list[ControllerRouterHandler]:
         *cart.routes,
         *checkout.routes,
         *orders.routes,
+        *waitlist.routes,
         *customers.routes,
         *members.routes,
         *staff.routes,
