@@ -219,21 +219,25 @@ async def test_who_leaves_passes_it_on(desk: Claims, connection: Connection) -> 
 
 
 async def test_as_much_as_there_is_and_no_more_than_one_may(desk: Claims, connection: Connection) -> None:
-    """Who waits for three is offered the two there are; who reached the limit meanwhile stands in nobody's way."""
+    """Two come back: one for who may have one more, one for who wants three; at the limit one is in nobody's way."""
     await make_deal(connection, DEAL, "MUG", "TEA", units=4, per_customer=3)
     held = [await desk.claim(claiming(name, 2)) for name in ("one", "two")]
     await desk.wait(waiting("ada", 3))
     assert await refused(desk.wait(waiting("ben", 4))) == "limit_reached"
     await desk.wait(waiting("ben", 3))
-    await connection.execute(
-        """INSERT INTO claim (id, deal_id, sku, quantity, price_minor, holder, state, claimed_at, expires_at, order_id)
-           VALUES ($1, $2, 'TEA', 3, 1, 'browser:ada', 'bought', now(), now(), $1)""",
-        new_id(), DEAL,
-    )  # fmt: skip
-    await connection.execute("UPDATE deal SET sold = 3, units = units + 3")
+    for name, units in (("ada", 3), ("ben", 2)):
+        await connection.execute(
+            """INSERT INTO claim (id, deal_id, sku, quantity, price_minor, holder, state, claimed_at, expires_at,
+                                  order_id)
+               VALUES ($1, $2, 'TEA', $3, 1, $4, 'bought', now(), now(), $1)""",
+            new_id(), DEAL, units, f"browser:{name}",
+        )  # fmt: skip
+    await connection.execute("UPDATE deal SET sold = 5, units = units + 5")
+    await desk.wait(waiting("eve", 3))
     await desk.release(Releasing(held[0].id, held[0].holder))
-    assert await line(connection) == [("ada", "over"), ("ben", "offered")]
-    assert await connection.fetchval("SELECT quantity FROM claim WHERE holder = 'browser:ben'") == 2
+    assert await line(connection) == [("ada", "over"), ("ben", "offered"), ("eve", "offered")]
+    offers = await connection.fetch("SELECT quantity FROM claim WHERE holder <> 'browser:two' AND state = 'held'")
+    assert [row["quantity"] for row in offers] == [1, 1]
 
 
 async def test_who_waits_for_what_is_not_on_hand_holds_nobody_up(

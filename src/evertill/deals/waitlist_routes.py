@@ -17,7 +17,6 @@ from evertill.waitingroom.neighbours import mark_of
 from evertill.web.browser import ShopRequest, read_form, shop_of, visitor_of
 from evertill.web.rendering import page, see_other
 
-_LOOK_AGAIN_SECONDS = 30
 _SAID_ON_THE_PAGE = (Invalid, Conflict, NotAllowed, NotFound, TooMany, Unavailable)
 
 
@@ -86,7 +85,6 @@ async def _page(
             "sent": sent,
             "again": again,
             "done": request.query_params.get("done", ""),
-            "look_again_seconds": _LOOK_AGAIN_SECONDS,
         },
         status=refusal.status if refusal else 200,
     )
