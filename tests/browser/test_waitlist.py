@@ -1,7 +1,5 @@
 """Members and those who wait, without a script: a trial begun, a place, an offer; and their pages for everybody."""
 
-from uuid import UUID
-
 import pytest
 from playwright.async_api import Page, expect
 
@@ -17,13 +15,9 @@ from tests.whole.running import Serving
 pytestmark = pytest.mark.browser
 
 
-async def wait_for(page: Page, deal_id: UUID, sku: str) -> None:
-    """The form that a product's page has, as its own page."""
-    await page.goto("/account")
-    csrf = await page.locator("input[name=csrf]").first.get_attribute("value")
-    hidden = {"csrf": csrf, "deal": deal_id, "sku": sku}
-    fields = "".join(f'<input type="hidden" name="{name}" value="{value}">' for name, value in hidden.items())
-    await page.set_content(f'<form method="post" action="/waitlist">{fields}<button>Wait for one</button></form>')
+async def wait_for(page: Page, handle: str) -> None:
+    """Everything is claimed: the product's page has the way into the line."""
+    await page.goto(f"/products/{handle}")
     await page.get_by_role("button", name="Wait for one").click()
     await expect(page.get_by_text("You are in line.")).to_be_visible()
 
@@ -52,8 +46,8 @@ async def test_members_and_places_are_for_everybody(doors: Doors, served: Servin
     await seen.goto("/waitlist")
     await look.at(seen, "a waitlist of nothing")
     for page in (plain, seen):
-        for deal_id, sku in ((kettle, "KETTLE"), (pan, "PAN")):
-            await wait_for(page, deal_id, sku)
+        for handle in ("kettle", "pan"):
+            await wait_for(page, handle)
     await plain.goto("/waitlist")
     await expect(plain.get_by_text("We write to may@example.com")).to_have_count(2)
     await plain.get_by_role("button", name="Give up my place for Kettle").click()
@@ -63,6 +57,13 @@ async def test_members_and_places_are_for_everybody(doors: Doors, served: Servin
     await expect(seen.get_by_text("It is your turn", exact=True)).to_be_visible()
     await expect(seen.get_by_text("Nothing has come back so far")).to_be_visible()
     await look.at(seen, "a waitlist with an offer")
+    await seen.get_by_role("button", name="Put into cart").click()
+    await expect(seen.get_by_text("Held for you until")).to_be_visible()
+    await seen.goto("/waitlist")
+    await expect(seen.get_by_text("You took it")).to_be_visible()
+    await (stranger := await doors.enter()).goto("/products/pan")
+    await expect(stranger.get_by_role("button", name="Wait for one")).to_be_visible()
+    await look.at(stranger, "all claimed, and the way into the line")
 
     await enter_console(
         page := await doors.enter(), email="dee@example.com",

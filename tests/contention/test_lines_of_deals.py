@@ -21,11 +21,12 @@ from evertill.deals import (
     Waiting,
 )
 from evertill.deals.waiting import OFFER_LIFE, PLACES_MAX
+from evertill.deals.waitlist import bring_along
 from evertill.ids import new_id
 from evertill.refusals import Conflict, NotAllowed, NotFound, Refusal, TooMany
 from evertill.shop import Shop
 from evertill.storage import Connection, Pool
-from tests.contention.steps import Step, stopping
+from tests.contention.steps import Step, race, stopping
 from tests.dealing import HOUR, counts, make_customer, make_deal, make_member, price_of
 
 DEAL = new_id()
@@ -199,6 +200,24 @@ async def test_an_offer_of_a_customer_is_taken_in_any_browser(desk: Claims, pool
     assert await clean(connection)
 
 
+async def test_an_offer_is_taken_where_one_s_claim_is_over(
+    desk: Claims, pool: Pool, connection: Connection, time: Time
+) -> None:
+    """Claimed on the way before one signed in, and over; what is offered at home takes its place."""
+    await make_deal(connection, DEAL, "MUG", units=2, claim_minutes=5)
+    ada = await make_customer(pool)
+    held = await desk.claim(claiming("held"))
+    over = await desk.claim(claiming("way"))
+    await desk.wait(Waiting(DEAL, "MUG", 1, "browser:home", ada))
+    await desk.release(Releasing(held.id, held.holder))
+    time.now += timedelta(minutes=5)
+    taken = await desk.claim(Claiming(DEAL, "MUG", 1, "browser:way", ada))
+    assert (taken.holder, taken.state, taken.id != over.id) == ("browser:way", "held", True)
+    assert await line(connection) == [("home", "taken")]
+    assert await connection.fetchval("SELECT array_agg(id) FROM claim WHERE state = 'held'") == [taken.id]
+    assert await clean(connection, time.now)
+
+
 async def test_who_leaves_passes_it_on(desk: Claims, connection: Connection) -> None:
     """A place is nobody's, and an offer the next one's; twice is once; a stranger's word does not count."""
     await make_deal(connection, DEAL, "MUG", units=1)
@@ -363,3 +382,99 @@ async def test_a_line_that_nobody_stands_in_costs_nothing(desk: Claims, connecti
     assert not step.reached.is_set()
     await claims.wait(waiting("ben"))
     assert step.reached.is_set()
+
+
+async def test_an_offer_is_no_more_than_one_customer_may_have_in_any_browser(
+    desk: Claims, pool: Pool, connection: Connection
+) -> None:
+    """Who waits for two bought one of two elsewhere meanwhile, and has one offered; with two bought, nothing is."""
+    await make_deal(connection, DEAL, "MUG", "TEA", units=4, per_customer=2)
+    ada, ben = [await make_customer(pool) for _ in range(2)]
+    held = [await desk.claim(claiming(name, 2)) for name in ("one", "two")]
+    for name, id_ in (("ada", ada), ("ben", ben)):
+        await desk.wait(Waiting(DEAL, "MUG", 2, f"browser:{name}", id_))
+    for units, id_ in ((1, ada), (2, ben)):
+        await connection.execute(
+            """INSERT INTO claim (id, deal_id, sku, quantity, price_minor, holder, customer_id, state, claimed_at,
+                                  expires_at, order_id)
+               VALUES ($1, $2, 'TEA', $3, 1, 'browser:elsewhere', $4, 'bought', now(), now(), $1)""",
+            new_id(), DEAL, units, id_,
+        )  # fmt: skip
+    await connection.execute("UPDATE deal SET sold = 3, units = units + 3")
+    await desk.release(Releasing(held[0].id, held[0].holder))
+    assert await line(connection) == [("ada", "offered"), ("ben", "over")]
+    offers = await connection.fetch(
+        "SELECT customer_id, quantity FROM claim WHERE state = 'held' AND customer_id <> $1", ben
+    )
+    assert [tuple(row) for row in offers] == [(ada, 1)]
+
+
+async def test_who_holds_some_in_another_browser_is_offered_more_when_that_has_ended(
+    desk: Claims, pool: Pool, connection: Connection, time: Time
+) -> None:
+    """A customer has one claim of a thing, in whichever browser: the next in line has the turn meanwhile."""
+    await make_deal(connection, DEAL, "MUG", units=3)
+    ada = await make_customer(pool)
+    held = await desk.claim(claiming("held", 2))
+    paid = await desk.claim(Claiming(DEAL, "MUG", 1, "browser:way", ada))
+    assert await refused(desk.wait(Waiting(DEAL, "MUG", 1, "browser:home", ada))) == "claimed_already"
+    await connection.execute("UPDATE claim SET state = 'ordered', order_id = id WHERE id = $1", paid.id)
+    await desk.wait(Waiting(DEAL, "MUG", 1, "browser:home", ada))
+    await desk.wait(waiting("ben"))
+    # The card was declined: it is held again.
+    await connection.execute("UPDATE claim SET state = 'held', order_id = NULL WHERE id = $1", paid.id)
+    await desk.release(Releasing(held.id, held.holder))
+    assert await line(connection) == [("home", "waiting"), ("ben", "offered")]
+    assert await clean(connection, time.now)
+    await desk.release(Releasing(paid.id, "browser:desk", ada))
+    assert await line(connection) == [("home", "offered"), ("ben", "offered")]
+    assert await clean(connection, time.now)
+
+
+async def test_a_limit_without_units_has_a_line_too(
+    desk: Claims, pool: Pool, connection: Connection, time: Time
+) -> None:
+    """Where every unit on hand is claimed: what comes back to the shelf is the line's."""
+    await make_deal(connection, DEAL, "LAST", units=None, per_customer=3)
+    held = await desk.claim(claiming("held", 3, "LAST"))
+    await desk.wait(waiting("ada", 2, "LAST"))
+    time.now = held.expires_at
+    assert await Sweeper(pool, clock=time).run_once() == 1
+    assert await refused(desk.claim(claiming("ben", 2, "LAST"))) == "too_few_left"
+    assert await line(connection) == [("ada", "offered")]
+    await connection.execute("UPDATE claim SET expires_at = $1 WHERE state = 'held'", time.now)
+    await Sweeper(pool, clock=time).run_once()
+    await desk.claim(claiming("eve", 3, "LAST"))
+    await desk.wait(waiting("ben", 1, "LAST"))
+    await connection.execute("UPDATE claim SET expires_at = $1 WHERE state = 'held'", time.now)
+    await Sweeper(pool, clock=time).run_once()
+    assert await Caller(pool, desk, clock=time).run_once() == 1
+    assert await line(connection) == [("ada", "missed"), ("ben", "offered")]
+    assert await clean(connection, time.now)
+
+
+@pytest.mark.parametrize("joins_first", [False, True])
+async def test_who_signs_in_while_they_join_the_same_line_elsewhere_stands_once(
+    shop: Shop, connection: Connection, joins_first: bool
+) -> None:
+    """Whichever comes second waits for the first, and finds one place: it is the customer's."""
+    await make_deal(connection, DEAL, "MUG", units=1)
+    ada = await make_customer(shop.desk)
+    await shop.claims.claim(claiming("held"))
+    await shop.claims.wait(waiting("phone"))
+
+    async def sign_in(shop: Shop) -> None:
+        async with shop.desk.acquire() as connection:
+            await bring_along(connection, holder="browser:phone", customer_id=ada)
+
+    async def join(shop: Shop) -> None:
+        await Claims(shop.desk, price=price_of).wait(Waiting(DEAL, "MUG", 1, "browser:desk", ada))
+
+    step = Step("deals.make_places" if joins_first else "deals.bring_along", after=True)
+    slow = stopping(shop, step)
+    one, two = (join(slow), sign_in(shop)) if joins_first else (sign_in(slow), join(shop))
+    met = await race(step, one, two, watching=connection)
+    assert (met.first, met.second, met.waited) == (None, None, True)
+    rows = await connection.fetch("SELECT holder FROM waiting WHERE customer_id = $1", ada)
+    assert [row["holder"] for row in rows] == ["browser:desk" if joins_first else "browser:phone"]
+    assert await clean(connection)

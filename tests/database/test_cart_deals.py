@@ -2,18 +2,21 @@
 
 import re
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 from typing import TypeAlias
 
 import httpx
 import pytest
 from litestar.testing import AsyncTestClient
 
-from evertill.app import Application, build
+from evertill.app import Application, build, open_shop
 from evertill.audit import audit
 from evertill.clock import utc_now
 from evertill.customers.passwords import hash_password
+from evertill.deals import Caller, Claim, Claiming, Releasing
 from evertill.ids import new_id
 from evertill.settings import Settings
+from evertill.shop import Shop
 from evertill.signing import Signer
 from evertill.storage import Connection
 from tests.conftest import stock_up
@@ -35,6 +38,13 @@ async def browser(settings: Settings, connection: Connection) -> AsyncIterator[B
     async with AsyncTestClient(app=build(settings, Signer(b"test" * 8))) as client:
         await client.get("/")
         yield client
+
+
+@pytest.fixture
+async def shop(settings: Settings, browser: Browser) -> AsyncIterator[Shop]:
+    """Another worker of the browser's shop."""
+    async with AsyncExitStack() as stack:
+        yield await open_shop(settings, Signer(b"test" * 8), utc_now, stack)
 
 
 async def post(browser: Browser, path: str, fields: Mapping[str, str]) -> httpx.Response:
@@ -245,3 +255,118 @@ async def test_signed_in_with_as_many_as_one_may_the_guest_s_are_given_back(
         assert "With what your account had already it was more than one customer may have" in await cart(guest)
     assert await counts(connection, DEAL, "TEA") == (2, 0, 0)
     assert await connection.fetchval("SELECT ended_because FROM claim WHERE state = 'released'") == "joined"
+
+
+async def all_claimed(shop: Shop, connection: Connection, units: int) -> Claim:
+    """A deal of which somebody else has everything."""
+    await make_deal(connection, DEAL, "MUG", units=units)
+    return await shop.claims.claim(Claiming(DEAL, "MUG", units, "browser:other"))
+
+
+async def put_offer_in(browser: Browser) -> httpx.Response:
+    """As the waitlist's page has its button."""
+    page = (await browser.get("/waitlist")).text
+    form = re.search(r'<form method="post" action="/cart/lines".*?</form>', page, re.DOTALL)
+    assert form is not None, page
+    fields = dict(re.findall(r'name="([a-z]+)" value="([^"]*)"', form[0]))
+    return await browser.post("/cart/lines", data=fields, follow_redirects=False)
+
+
+async def test_who_waited_puts_the_offer_in_and_pays(browser: Browser, shop: Shop, connection: Connection) -> None:
+    """Refused, in line with one press, offered what was given back, in the cart at the deal's price, and paid."""
+    other = await all_claimed(shop, connection, units=2)
+    refused = (await put(browser, 2)).text
+    form = re.search(r'<form [^>]*action="/waitlist".*?</form>', refused, re.DOTALL)
+    assert form is not None, refused
+    fields = dict(re.findall(r'name="([a-z]+)" value="([^"]*)"', form[0]))
+    assert (fields["deal"], fields["sku"], fields["quantity"]) == (str(DEAL), "MUG", "2")
+    assert (await browser.post("/waitlist", data=fields, follow_redirects=False)).status_code == 303
+    # Given back by no group of claims: it is the caller who finds it.
+    await connection.execute("UPDATE claim SET state = 'released', ended_because = 'expired', ended_at = now()")
+    await connection.execute("UPDATE deal SET claimed = 0")
+    await connection.execute("UPDATE stock SET claimed = 0")
+    assert await Caller(shop.till_pool, shop.claims).run_once() == 1
+    assert other.id not in {row["claim_id"] for row in await connection.fetch("SELECT claim_id FROM waiting")}
+    assert (await put_offer_in(browser)).headers["location"] == "/cart"
+    said = await cart(browser)
+    assert "£10.00 each" in said
+    assert "Held for you until" in said
+    assert await connection.fetchval("SELECT state FROM waiting") == "taken"
+    assert "You took it" in (await browser.get("/waitlist")).text
+    assert (await pay(browser, await to_pay(browser))).status_code == 303
+    assert await counts(connection, DEAL, "MUG") == (0, 2, 0)
+    row = await connection.fetchrow("SELECT quantity, unit_price_minor, list_price_minor, deal_id FROM order_line")
+    assert row is not None
+    assert tuple(row) == (2, 1_000, 1_250, DEAL)
+    assert (await audit(connection, now=utc_now())).shown() == ()
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        "UPDATE deal SET ends_at = clock_timestamp()", "UPDATE deal SET ended_at = clock_timestamp()",
+        "UPDATE sale_event SET ended_at = clock_timestamp()", "UPDATE deal SET paused_at = clock_timestamp()",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("at_list", [False, True])
+async def test_an_offer_made_in_time_is_honoured(
+    browser: Browser, shop: Shop, connection: Connection, after: str, at_list: bool
+) -> None:
+    """The deal ended or was paused while it was held: put in, or claimed for a line at list price, and bought."""
+    other = await all_claimed(shop, connection, units=1)
+    if at_list:
+        await put(browser, at="list")
+    await post(browser, "/waitlist", {"deal": str(DEAL), "sku": "MUG"})
+    await shop.claims.release(Releasing(other.id, other.holder))
+    await connection.execute(after)
+    answer = await (change(browser, 1, claim="1") if at_list else put_offer_in(browser))
+    assert answer.status_code == 303, answer.text
+    said = await cart(browser)
+    assert "£10.00 each" in said
+    assert "Held for you until" in said
+    assert (await pay(browser, await to_pay(browser))).status_code == 303
+    assert await connection.fetchval("SELECT unit_price_minor FROM order_line") == 1_000
+    assert (await audit(connection, now=utc_now())).shown() == ()
+
+
+async def test_signed_in_one_has_the_claims_and_the_places_of_the_browser(
+    browser: Browser, shop: Shop, connection: Connection
+) -> None:
+    """What was offered to the guest is the customer's: seen, put in and bought under the new name of the browser."""
+    other = await all_claimed(shop, connection, units=1)
+    account = await signed_up(connection)
+    await post(browser, "/waitlist", {"deal": str(DEAL), "sku": "MUG"})
+    await shop.claims.release(Releasing(other.id, other.holder))
+    assert (await post(browser, "/account/sign-in", account)).status_code == 303
+    row = await connection.fetchrow(
+        """SELECT waiting.customer_id AS stands, claim.customer_id AS holds FROM waiting
+             JOIN claim ON claim.id = waiting.claim_id"""
+    )
+    assert row is not None
+    assert row["stands"] == row["holds"] == await connection.fetchval("SELECT id FROM customer")
+    assert (await put_offer_in(browser)).status_code == 303
+    assert "£10.00 each" in await cart(browser)
+    assert (await pay(browser, await to_pay(browser))).status_code == 303
+    assert await connection.fetchval("SELECT state FROM waiting") == "taken"
+    assert (await audit(connection, now=utc_now())).shown() == ()
+
+
+async def test_an_offer_that_meets_a_claim_of_the_account_is_had_there(
+    browser: Browser, shop: Shop, connection: Connection, settings: Settings
+) -> None:
+    """Of one SKU one claim: the guest's offer is given back, and the place says that they have it."""
+    await make_deal(connection, DEAL, "MUG", units=2)
+    account = await signed_up(connection)
+    await post(browser, "/account/sign-in", account)
+    await put(browser, 1)
+    other = await shop.claims.claim(Claiming(DEAL, "MUG", 1, "browser:other"))
+    async with AsyncTestClient(app=build(settings, Signer(b"test" * 8))) as guest:
+        await guest.get("/")
+        await post(guest, "/waitlist", {"deal": str(DEAL), "sku": "MUG"})
+        await shop.claims.release(Releasing(other.id, other.holder))
+        await post(guest, "/account/sign-in", account)
+        assert await counts(connection, DEAL, "MUG") == (1, 0, 1)
+        await Caller(shop.till_pool, shop.claims).run_once()
+        assert await connection.fetchval("SELECT state FROM waiting") == "taken"
+        assert "You took it" in (await guest.get("/waitlist")).text
+    assert (await audit(connection, now=utc_now())).shown() == ()

@@ -23,7 +23,7 @@ sql = Statements.of(__package__)
 
 
 class InDeal(msgspec.Struct, frozen=True):
-    """A SKU on which there are deals, and what the cart has of it."""
+    """A SKU on which there are deals, or claims of deals that are over; and what the cart has of it."""
 
     offer: OfferOfProduct
     in_cart: int

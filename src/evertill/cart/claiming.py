@@ -18,6 +18,7 @@ import msgspec
 from evertill.cart.change import InDeal, put, remove, set_quantity
 from evertill.cart.model import check_room, still_sold
 from evertill.cart.opening import open_cart
+from evertill.catalog.model import OfferOfProduct
 from evertill.catalog.shelves import offers_by_sku
 from evertill.deals import Claim, Claiming, Claims, ClaimState, Joining, Releasing
 from evertill.deals.costing import Costs, costs_of
@@ -62,14 +63,14 @@ async def put_in(
             return
         costs = await _costs(connection, shopper, sku, found.claim_id)
         held = costs.held(found.claim_id, sku, holder=None, customer_id=shopper.customer_id)
-        best = costs.to_claim(sku, found.offer.price_minor, customer_id=shopper.customer_id)
+        to_claim = _to_claim(costs, shopper, found.offer)
         if held is not None and at_list:
             raise Conflict(
                 "held_at_deal",
                 f"Your cart holds {held.quantity} of these at the deal's price, and one line has one price. "
                 "Please order these first.",
             )
-        if held is None and (at_list or best is None):
+        if held is None and (at_list or to_claim is None):
             price = costs.cost(sku, found.offer.price_minor, customer_id=shopper.customer_id).price_minor
             await put(
                 connection, browser_hash=browser_hash, customer_id=customer_id, sku=sku, quantity=quantity, now=now,
@@ -78,7 +79,7 @@ async def put_in(
             return
     check_room(in_cart=found.in_cart, other_lines=found.other_lines)
     in_cart = found.in_cart if held is None else held.quantity
-    deal_id = held.deal_id if held is not None else best.deal_id if best is not None else None
+    deal_id = held.deal_id if held is not None else to_claim
     assert deal_id is not None  # one of the two is there
     claim = await _claim(claims, shopper, found, costs, deal_id=deal_id, quantity=in_cart + quantity)
     async with pool.acquire() as connection, connection.transaction():
@@ -109,10 +110,9 @@ async def change_quantity(
         costs = await _costs(pool, shopper, sku, row["claim_id"])
         offer = still_sold((await offers_by_sku(pool, [sku])).get(sku))
         held = costs.held(row["claim_id"], sku, holder=None, customer_id=shopper.customer_id)
-        best = costs.to_claim(sku, offer.price_minor, customer_id=shopper.customer_id) if at_deal else None
-        if at_deal and held is None and best is None:
+        deal_id = held.deal_id if held is not None else _to_claim(costs, shopper, offer) if at_deal else None
+        if at_deal and deal_id is None:
             raise Conflict("deal_ended", "There is no such deal on it any more. Nothing was changed.")
-        deal_id = held.deal_id if held is not None else best.deal_id if best is not None else None
         if deal_id is not None:
             found = InDeal(offer, row["quantity"], 0, row["claim_id"])
             claim = await _claim(claims, shopper, found, costs, deal_id=deal_id, quantity=quantity)
@@ -161,7 +161,23 @@ async def _costs(connection: Connection | Pool, shopper: Shopper, sku: str, clai
         skus=[sku],
         customers=() if shopper.customer_id is None else (shopper.customer_id,),
         claims=() if claim_id is None else (claim_id,),
+        holders=(shopper.holder,),
     )
+
+
+def _to_claim(costs: Costs, shopper: Shopper, offer: OfferOfProduct) -> UUID | None:
+    """
+    The deal of which it is to be claimed, to cost less; None: there is none.
+
+    One that holds some of it for them comes first, though it is over or paused by now: what was claimed, or offered to
+    who waited, in time is honoured.
+    """
+    sku, list_minor = offer.sku, offer.price_minor
+    own = costs.held_by(shopper.holder, shopper.customer_id, sku)
+    if own is not None and own.price_minor < costs.cost(sku, list_minor, customer_id=shopper.customer_id).price_minor:
+        return own.deal_id
+    best = costs.to_claim(sku, list_minor, customer_id=shopper.customer_id)
+    return best.deal_id if best is not None else None
 
 
 async def _claim(
@@ -172,6 +188,7 @@ async def _claim(
     try:
         return await claims.claim(Claiming(deal_id, sku, quantity, shopper.holder, shopper.customer_id, network))
     except (Conflict, NotAllowed, NotFound, TooMany) as refusal:
+        refusal.facts["deal_id"] = str(deal_id)
         if costs.held(found.claim_id, sku, holder=None, customer_id=shopper.customer_id) is None and (
             found.offer.free_units >= quantity
         ):

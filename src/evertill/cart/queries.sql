@@ -31,12 +31,13 @@ SELECT id
    FOR UPDATE
 
 -- room --
--- What the (locked) cart $1 holds of SKU $2, and how many other lines it has; and whether there are deals on it.
+-- What the (locked) cart $1 holds of SKU $2, and how many other lines it has; and whether there are deals on it, or were
+-- of which some of it is claimed still.
 SELECT coalesce(sum(quantity) FILTER (WHERE sku = $2), 0)::int AS in_cart,
        count(*) FILTER (WHERE sku <> $2)::int AS other_lines,
        (array_agg(claim_id) FILTER (WHERE sku = $2))[1] AS claim_id,
        EXISTS (SELECT FROM deal_sku JOIN deal ON deal.id = deal_sku.deal_id
-                WHERE deal_sku.sku = $2 AND deal.ends_at > clock_timestamp()) AS in_deal
+                WHERE deal_sku.sku = $2 AND (deal.ends_at > clock_timestamp() OR deal.claimed > 0)) AS in_deal
   FROM cart_line
  WHERE cart_id = $1
 

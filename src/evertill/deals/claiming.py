@@ -3,9 +3,10 @@ Claiming units of deals, in groups: many at once, each whole or not at all, and 
 
     claim, release, join ──► lock stock ─► lock deals ─► read the clock ─► lock claims ─► decide (granting.py)
                                                                                               │
-                             commit ◄── move deals ◄── move stock ◄── write claims ◄──────────┘
+                    commit ◄── move deals ◄── move stock ◄── write lines ◄── write claims ◄───┘
 
-Rows are locked as the till does, lengthened: stock, deals, claims; within each by key (docs/decisions/0016).
+Rows are locked as the till does, lengthened: stock, deals, claims; within each by key (docs/decisions/0016). The line
+of a deal is changed under its deal's lock.
 
 Who waits for a deal of which everything is claimed comes in the same groups: what a group finds free is offered to the
 line first (waiting.py). A deal that nobody waits for costs no statement more.
@@ -393,19 +394,13 @@ async def _members(
 
 
 async def _write_book(connection: Connection, book: Book) -> None:
-    changed, made = list(book.changed.values()), list(book.made.values())
-    if changed:
-        await connection.execute(
-            sql["change_claims"],
-            [claim.id for claim in changed],
-            [claim.quantity for claim in changed],
-            [claim.state for claim in changed],
-            [claim.ended_because for claim in changed],
-            [claim.holder for claim in changed],
-            [claim.customer_id for claim in changed],
-            [claim.expires_at for claim in changed],
-            book.moment,
-        )
+    made = list(book.made.values())
+    # What is released makes room for what is taken to its browser, and for new ones: claim_one_each.
+    released = [claim for claim in book.changed.values() if claim.state is ClaimState.RELEASED]
+    await _change_claims(connection, released, book.moment)
+    await _change_claims(
+        connection, [claim for claim in book.changed.values() if claim.state is not ClaimState.RELEASED], book.moment
+    )
     if made:
         await connection.execute(
             sql["make_claims"],
@@ -424,6 +419,21 @@ async def _write_book(connection: Connection, book: Book) -> None:
         )
     await _write_lines(connection, book)
     await _move(connection, book)
+
+
+async def _change_claims(connection: Connection, changed: Sequence[Claim], moment: datetime) -> None:
+    if changed:
+        await connection.execute(
+            sql["change_claims"],
+            [claim.id for claim in changed],
+            [claim.quantity for claim in changed],
+            [claim.state for claim in changed],
+            [claim.ended_because for claim in changed],
+            [claim.holder for claim in changed],
+            [claim.customer_id for claim in changed],
+            [claim.expires_at for claim in changed],
+            moment,
+        )
 
 
 async def _write_lines(connection: Connection, book: Book) -> None:

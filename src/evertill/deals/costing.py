@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from evertill.deals.claiming import claim_of
@@ -64,6 +65,11 @@ class Costs(msgspec.Struct, frozen=True):
             return None
         return best
 
+    def held_by(self, holder: str, customer_id: UUID | None, sku: str) -> Claim | None:
+        """The cheapest claim somebody holds of a SKU now, whether or not a line names it, or its deal runs still."""
+        held = (self.held(id_, sku, holder=holder, customer_id=customer_id) for id_ in self.claims)
+        return min((claim for claim in held if claim is not None), key=lambda claim: claim.price_minor, default=None)
+
     def held(self, claim_id: UUID | None, sku: str, *, holder: str | None, customer_id: UUID | None) -> Claim | None:
         """
         The claim of a line, if it holds units of that SKU now.
@@ -90,6 +96,7 @@ async def costs_of(
     skus: Collection[str],
     customers: Collection[UUID] = (),
     claims: Collection[UUID] = (),
+    holders: Collection[str] = (),
 ) -> Costs:
     """
     What SKUs cost at this moment. Ask only where a SKU has a deal, or a line its claim: it takes some statements.
@@ -100,9 +107,11 @@ async def costs_of(
         customers: Who is signed in among those who look.
 
         claims: That their lines name.
+
+        holders: Whose claims count though no line names them, and those of customers with them.
     """
     seen = await deals_of_skus(connection, skus)
-    rows = await connection.fetch(sql["claims_of_lines"], list(claims)) if claims else []
+    rows = await _claims(connection, skus, customers, claims, holders) if claims or holders else []
     asked = {
         (sku, deal.id): Before(sku, reduction_begins(deal)) for sku, deals in seen.of_sku.items() for deal in deals
     }
@@ -116,3 +125,14 @@ async def costs_of(
         lowest=dict(zip(asked, lowest, strict=True)),
         members=frozenset(await members_among(connection, customers, seen.moment) if picky else ()),
     )
+
+
+async def _claims(
+    connection: Connection | Pool,
+    skus: Collection[str],
+    customers: Collection[UUID],
+    claims: Collection[UUID],
+    holders: Collection[str],
+) -> list[asyncpg.Record]:
+    holding = list(customers) if holders else []
+    return await connection.fetch(sql["claims_of_lines"], list(claims), list(holders), holding, list(skus))

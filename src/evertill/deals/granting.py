@@ -145,8 +145,7 @@ class Book:
         self._drop_missed(ask)
         self.serve(ask.deal_id)
         self._release_over(ask)
-        place, own = self._offered(ask)
-        own = own or self._held(ask.deal_id, ask.sku, ask.holder, ask.customer_id)
+        place, own = self._to_take(ask)
         have = own.quantity if own is not None else 0
         if ask.quantity > have:
             # Looked up anew: what was over has just given its units back.
@@ -316,25 +315,20 @@ class Book:
             place.sku not in self._shelves or self._can_serve(place) for place in heads
         )
 
-    def _offered(self, ask: Claiming) -> tuple[Place | None, Claim | None]:
-        """The offer that somebody has, in whichever browser they are the same customer."""
+    def _offered(self, ask: Claiming | Waiting) -> tuple[Place, Claim] | tuple[None, None]:
+        """What is offered to somebody, over or not, in whichever browser they are the same customer."""
         place = self.lines.living(ask.deal_id, ask.sku, ask.holder, ask.customer_id)
         claim = self._claims.get(place.claim_id) if place is not None and place.claim_id is not None else None
         if place is None or claim is None or claim.state is not ClaimState.HELD:
-            return None, None
-        # Who has claimed in this browser meanwhile what is offered in another keeps the two apart.
-        if claim.holder != ask.holder and self._held_by(ask.deal_id, ask.sku, ask.holder) is not None:
             return None, None
         return place, claim
 
     def _drop_missed(self, ask: Claiming | Waiting) -> None:
         """An offer that is over is nobody's, whether a sweeper came by already or not."""
-        place = self.lines.living(ask.deal_id, ask.sku, ask.holder, ask.customer_id)
-        claim = self._claims.get(place.claim_id) if place is not None and place.claim_id is not None else None
-        if place is None or claim is None or claim.lives(self.moment) or claim.state is not ClaimState.HELD:
-            return
-        self._release(claim, Because.EXPIRED)
-        self._end_place(place, PlaceState.MISSED)
+        place, claim = self._offered(ask)
+        if place is not None and claim is not None and not claim.lives(self.moment):
+            self._release(claim, Because.EXPIRED)
+            self._end_place(place, PlaceState.MISSED)
 
     def _take(self, place: Place, claim: Claim, ask: Claiming, deal: Deal) -> Claim:
         """The offer is in their cart: from now on it is a claim like others, and lasts as long."""
@@ -397,6 +391,14 @@ class Book:
         if own is None and customer_id is not None:
             own = self._held_by(deal_id, sku, customer_id)
         return own
+
+    def _to_take(self, ask: Claiming) -> tuple[Place | None, Claim | None]:
+        """What is theirs already, an offer with its place. Who has claimed in this browser keeps the two apart."""
+        place, offer = self._offered(ask)
+        held = self._held(ask.deal_id, ask.sku, ask.holder, ask.customer_id)
+        if offer is not None and (held is None or held.holder != ask.holder or held.id == offer.id):
+            return place, offer
+        return None, held
 
     def _held_by(self, deal_id: UUID, sku: str, whose: str | UUID) -> Claim | None:
         for id_ in self._of.get((deal_id, whose), ()):

@@ -80,12 +80,17 @@ WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS now)
 ORDER BY asked.sku, found.begins_at, found.id
 
 -- claims_of_lines --
--- Claims that lines of carts and sessions name, whatever became of them, each with the first moment of its deal's price.
+-- Claims that lines of carts and sessions name ($1), whatever became of them, and those that browsers ($2) and customers
+-- ($3) hold of SKUs ($4); each with the first moment of its deal's price.
 SELECT claim.*, least(deal.begins_at, deal.members_from) AS reduced_from, sale_event.time_zone
   FROM claim
   JOIN deal ON deal.id = claim.deal_id
   JOIN sale_event ON sale_event.id = deal.event_id
- WHERE claim.id = ANY ($1::uuid[])
+ WHERE claim.id IN (SELECT unnest($1::uuid[])
+                     UNION
+                    SELECT id FROM claim WHERE holder = ANY ($2::text[]) AND sku = ANY ($4::text[]) AND state = 'held'
+                     UNION
+                    SELECT id FROM claim WHERE customer_id = ANY ($3::uuid[]) AND sku = ANY ($4::text[]) AND state = 'held')
 
 -- held_until --
 -- Until when claims hold. A row without a claim brings the moment where there is none.
