@@ -168,8 +168,8 @@ async def test_deal_days_in_the_console_are_for_everybody(doors: Doors, tables: 
     """Lists, forms as they are and as they come back, an event that sells, a deal, an import, a preview."""
     await stock_up(tables, {"SALE-LOOK": (1_250, 500), "SALE-LOOK-2": (900, 40)})
     page = await doors.enter()
-    password = hire(doors.shop, email="planner@example.com", role="operator")
-    await enter_console(page, email="planner@example.com", password=password)
+    password = hire(doors.shop, email="deals-planner@example.com", role="operator")
+    await enter_console(page, email="deals-planner@example.com", password=password)
     await _plan_event(page, "Days to look at", "days-to-look-at")
     event = page.url.partition("?")[0]
     await page.goto(f"{event}/import")
