@@ -13,8 +13,8 @@ help: ## This list
 
 setup: $(VENV)/.installed ## Make .venv with the program in it, from the lock file
 
-demo: setup ## A shop with a real catalogue, on http://127.0.0.1:8000 (PORT=… for another)
-	$(VENV)/bin/evertill demo --port $(PORT)
+demo: setup ## A deal day on a real catalogue, on http://127.0.0.1:8000 (PORT=… for another, CROWD=1 with a crowd)
+	$(VENV)/bin/evertill demo --port $(PORT)$(if $(CROWD), --crowd)
 
 serve: setup ## The shop as it is in ./.evertill
 	$(VENV)/bin/evertill serve --port $(PORT)

@@ -20,7 +20,7 @@ import msgspec
 import uvloop
 
 from bench.answers import retry_after_seconds
-from bench.people import Person, people
+from evertill.demo.people import Person, people
 
 _ADDRESSES = 20_000  # more than any cache of the shop's holds: every purchase is somebody else's
 _SAMPLES_MAX = 5

@@ -1,30 +1,35 @@
-"""The command line: `evertill serve`, `import`, `demo`, `audit`, `staff`."""
+"""The command line: `evertill serve`, `import`, `demo`, `crowd`, `audit`, `staff`."""
 
 import asyncio
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
+from uuid import UUID
 
 import asyncpg
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from evertill.app import open_shop
 from evertill.audit import NotAuditable, audit_at
 from evertill.audit.telling import tell, tell_json
 from evertill.catalog.importing import ImportReport, import_products
 from evertill.catalog.incoming import RowProblem
 from evertill.catalog.online_retail import demo_report_text, load_demo_catalog
 from evertill.clock import utc_now
+from evertill.demo import DayOpened, NoDemo, Tally, find_demo, let_in, open_the_day, present
+from evertill.demo.crowd import PER_SECOND_MAX
 from evertill.logs import begin_logging
-from evertill.refusals import Conflict, Refusal
+from evertill.refusals import Refusal
 from evertill.serve import AlreadyServing, NoShop, database_as_it_is, database_of, serve, serve_ready, the_only_one
 from evertill.settings import BadSetting, Settings, read_settings, without_password
-from evertill.signing import BadSecret
-from evertill.staff import Role, create_staff, new_password, set_password
+from evertill.signing import BadSecret, Signer, load_secret
+from evertill.staff import Role, create_staff, everybody, new_password, set_password
 from evertill.storage import Pool, open_pool
 from evertill.storage.migrate import UnfitDatabase
 
@@ -43,6 +48,9 @@ Port = Annotated[int | None, typer.Option(help="Default: 8000")]
 Workers = Annotated[int | None, typer.Option(help="Worker processes. Default: 1")]
 
 DEMO_ADMIN = "admin@evertill.example"
+_DEMO_DAY_SECONDS_MAX = 20.0  # it takes one or two
+_CROWD_NICE = 10  # the shop comes first
+_CROWD_TELLS_SECONDS = 10.0
 
 
 @app.callback()
@@ -118,22 +126,87 @@ def demo(
     data: Data = None,
     workers: Workers = None,
     database_url: DatabaseUrl = None,
+    crowd: Annotated[bool, typer.Option("--crowd", help="With a simulated crowd that shops in it.")] = False,
 ) -> None:
-    """Serve a shop on a real catalogue: the UCI Online Retail data, derived and attributed."""
+    """Serve a shop on a real catalogue (the UCI Online Retail data, derived and attributed) with a deal day running."""
     settings = read_settings(
         {"host": host, "port": port, "data": data, "workers": workers, "database_url": database_url}
     )
     with the_only_one(settings), database_of(settings) as ready:
         _run(ready, _stock_the_demo)
-        password = _run(ready, lambda pool: _demo_admin(pool, ready))
+        admin, password = _run(ready, lambda pool: _demo_admin(pool, ready))
+        _open_the_demo_day(ready, admin)
         out.print()
         out.print(f"  Shop      {ready.address}", style="bold")
         out.print(f"  Console   {ready.address}/ops   {DEMO_ADMIN}   {password}", style="bold")
         out.print(f"  API       {ready.address}/openapi")
         out.print("  Payments  are the sandbox's: choose at the checkout how they end. Letters are kept at /ops/mail.")
+        if crowd:
+            out.print("  Crowd     is on: people who are none shop in it, a few a second.")
+        else:
+            out.print(
+                f"  Crowd     evertill crowd{f' --data {data}' if data else ''}   in another terminal; Ctrl-C ends it"
+            )
         out.print("  Ctrl-C    stops it; what was sold stays sold.")
         out.print()
-        serve_ready(ready)
+        with present(ready), _crowd_of(ready) if crowd else nullcontext():
+            serve_ready(ready)
+
+
+@contextmanager
+def _crowd_of(settings: Settings) -> Iterator[None]:
+    """A crowd in a process of its own, which ends with this one, however it ends."""
+    process = subprocess.Popen(  # noqa: S603 - ourselves
+        [sys.executable, "-m", "evertill.cli", "crowd", "--data", settings.data],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@app.command(name="crowd")
+def crowd_command(
+    data: Data = None,
+    per_second: Annotated[float, typer.Option(help="People a second, on average.", min=0.1, max=PER_SECOND_MAX)] = 1.5,
+    seed: Annotated[int, typer.Option(help="Draws who comes and what they do.")] = 1,
+) -> None:
+    """
+    Let a simulated crowd shop in the demo that is served from this data folder, until Ctrl-C or until the demo ends.
+
+    It asks nobody but that demo, on this machine.
+    """
+    settings = read_settings({"data": data})
+    demo = find_demo(settings.data)
+    tally = Tally()
+
+    async def run() -> None:
+        telling = asyncio.create_task(_tell_of(tally))
+        try:
+            await let_in(
+                demo, per_second=per_second, seed=seed, tally=tally, told=lambda fault: err.print(f"crowd: {fault}")
+            )
+        finally:
+            telling.cancel()
+
+    os.nice(_CROWD_NICE)
+    out.print(f"A crowd shops at {demo.address}. Ctrl-C ends it.")
+    try:
+        asyncio.run(run())
+    except KeyboardInterrupt:
+        pass
+    finally:
+        out.print(f"{tally}.")
+    if tally.faults:
+        raise typer.Exit(1)
+
+
+async def _tell_of(tally: Tally) -> None:
+    while True:
+        await asyncio.sleep(_CROWD_TELLS_SECONDS)
+        out.print(f"{tally}.")
 
 
 async def _stock_the_demo(pool: Pool) -> None:
@@ -149,21 +222,47 @@ async def _stock_the_demo(pool: Pool) -> None:
     out.print(demo_report_text(), markup=False)
 
 
-async def _demo_admin(pool: Pool, settings: Settings) -> str:
+async def _demo_admin(pool: Pool, settings: Settings) -> tuple[UUID, str]:
     """The demo's admin and password: made at the first start, kept in the data folder for its owner only."""
     kept = settings.data / "demo-admin-password"
-    if kept.exists():
-        return kept.read_text().strip()
+    admin = next((member.id for member in await everybody(pool) if member.email == DEMO_ADMIN), None)
+    if kept.exists() and admin is not None:
+        return admin, kept.read_text().strip()
     password = new_password()
-    try:
-        await create_staff(
+    if admin is None:
+        made = await create_staff(
             pool, email=DEMO_ADMIN, name="Demo admin", role=Role.ADMIN, password=password, by=None, now=utc_now()
         )
-    except Conflict:
+        admin = made.id
+    else:
         await set_password(pool, email=DEMO_ADMIN, password=password, by=None, now=utc_now())
     with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(password)
-    return password
+    return admin, password
+
+
+def _open_the_demo_day(settings: Settings, admin: UUID) -> None:
+    """A deal day that runs. What cannot be had of it in good time the shop opens without, and says so."""
+
+    async def run() -> DayOpened:
+        async with AsyncExitStack() as stack:
+            shop = await open_shop(settings, Signer(load_secret(settings.data)), utc_now, stack)
+            async with asyncio.timeout(_DEMO_DAY_SECONDS_MAX):
+                return await open_the_day(shop, staff_id=admin, now=utc_now())
+
+    try:
+        with err.status("Opening a deal day"):
+            opened = asyncio.run(run())
+    except TimeoutError:
+        err.print(f"The deal day is not whole: it took more than {_DEMO_DAY_SECONDS_MAX:g} seconds.", style="yellow")
+    except Refusal as refusal:
+        err.print(f"The deal day is not whole: {refusal.sentence}", style="yellow", markup=False)
+    else:
+        if opened.planned:
+            out.print(
+                f"A deal day was planned: {opened.deals} deals on best sellers; {opened.orders:,} orders were placed "
+                f"and {opened.units_claimed:,} units claimed, as if it had been open for hours."
+            )
 
 
 @app.command(name="audit")
@@ -273,7 +372,7 @@ def main() -> None:
     begin_logging()
     try:
         app(standalone_mode=True)
-    except (BadSetting, BadSecret, AlreadyServing, UnfitDatabase) as error:
+    except (BadSetting, BadSecret, AlreadyServing, NoDemo, UnfitDatabase) as error:
         err.print(f"evertill: {error}", style="red", markup=False)
         sys.exit(2)
     except Refusal as refusal:
@@ -291,3 +390,7 @@ def _cannot_use_database(error: BaseException) -> NoReturn:
         said = "the connection was lost"
     err.print(f"evertill: the database cannot be reached or used: {said}", style="red", markup=False)
     sys.exit(3)
+
+
+if __name__ == "__main__":
+    main()

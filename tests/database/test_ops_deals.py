@@ -587,6 +587,21 @@ async def test_a_deal_tells_how_it_sells(console: httpx.AsyncClient, shop: Shop)
     assert "£309.99" in page.text
 
 
+async def test_a_deal_that_limits_customers_and_has_no_units_is_watched(console: httpx.AsyncClient, shop: Shop) -> None:
+    """What is claimed and sold of it is told; that anything of it were free, or could be added, is not."""
+    await enter(console, shop, Role.OPERATOR)
+    event = await planned_event(console)
+    deal = await planned_deal(console, event, units="", per_customer="2", skus="MUG")
+    await claim(shop, id_in(deal), state="bought", quantity=2, price_minor=1_000, minutes_ago=3)
+    page = await console.get(deal)
+    assert page.status_code == 200
+    assert "as many as there are, 2 for each customer" in page.text
+    assert "Add units" not in page.text
+    page = await console.get(event)
+    assert page.status_code == 200
+    assert "as many as there are" in page.text
+
+
 async def test_the_deals_of_an_event_are_exported(console: httpx.AsyncClient, shop: Shop) -> None:
     """With their figures; what a spreadsheet would carry out as a formula is words."""
     await enter(console, shop, Role.OPERATOR)

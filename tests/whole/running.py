@@ -26,16 +26,18 @@ def free_port() -> int:
 
 
 class Serving:
-    """A started `evertill serve`."""
+    """A started `evertill serve`, or `demo`."""
 
-    def __init__(self, data: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, data: Path, *arguments: str, command: str = "serve", environment: dict[str, str] | None = None
+    ) -> None:
         self.data = data
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data.parent / f"{data.name}.log"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [EVERTILL, "serve", "--data", data, "--port", str(self.port), *arguments],
+                [EVERTILL, command, "--data", data, "--port", str(self.port), *arguments],
                 stdout=log, stderr=log, env=os.environ | (environment or {}),
             )  # fmt: skip
 

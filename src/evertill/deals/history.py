@@ -31,6 +31,14 @@ class Before(msgspec.Struct, frozen=True):
     moment: datetime
 
 
+class PastPrice(msgspec.Struct, frozen=True):
+    """What a SKU cost before this shop knew it, by books kept elsewhere."""
+
+    sku: str
+    since: datetime
+    price_minor: int
+
+
 async def lock_variants(connection: Connection, skus: Collection[str]) -> None:
     """
     Lock SKUs whose prices are going to change, until the transaction ends.
@@ -68,6 +76,21 @@ async def note_prices(connection: Connection, skus: Collection[str]) -> None:
         sql["write_prices"], [sku for sku, _ in rows], [price.since for _, price in rows],
         [price.price_minor for _, price in rows], [price.deal_id for _, price in rows],
     )  # fmt: skip
+
+
+async def note_past_prices(pool: Pool, prices: Collection[PastPrice]) -> None:
+    """
+    Write what SKUs cost before their history here begins. What is known stays as it is; the same again writes nothing.
+
+    Args:
+        prices: One of each SKU at the most.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        await lock_variants(connection, [price.sku for price in prices])
+        await connection.execute(
+            sql["write_past_prices"], [price.sku for price in prices], [price.since for price in prices],
+            [price.price_minor for price in prices],
+        )  # fmt: skip
 
 
 async def lowest_price(

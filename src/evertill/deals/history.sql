@@ -48,6 +48,14 @@ SELECT sku, since, price_minor, deal_id
  ORDER BY sku, since
 ON CONFLICT (sku, since) DO UPDATE SET price_minor = excluded.price_minor, deal_id = excluded.deal_id
 
+-- write_past_prices --
+-- What SKUs cost before the first moment that is known of them.
+INSERT INTO price_history (sku, since, price_minor)
+SELECT sku, since, price_minor
+  FROM unnest($1::text[], $2::timestamptz[], $3::bigint[]) AS row (sku, since, price_minor)
+ WHERE NOT EXISTS (SELECT FROM price_history AS known WHERE known.sku = row.sku AND known.since <= row.since)
+ ORDER BY sku
+
 -- lowest --
 -- The lowest price of each SKU between two moments of its own: what it cost at the first, and what it came to until just
 -- before the second. Two looks into the primary key for each.
