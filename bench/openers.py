@@ -163,6 +163,7 @@ async def run(door: Door) -> Came:
     await pool.open()
     opened = time.perf_counter() + door.opens_at - time.time()
     if opened < time.perf_counter():
+        pool.close()
         raise RuntimeError("the deal opened before everybody was there")
     tally = Tally(door.people, opened)
     chance = random.Random(door.seed)
