@@ -10,6 +10,7 @@ from evertill.catalog.online_retail import load_demo_catalog
 from evertill.clock import utc_now
 from evertill.deals import Phase
 from evertill.deals.board import Board
+from evertill.deals.doubting import warnings
 from evertill.deals.drawing import state_drawn_in
 from evertill.deals.planning import stop_event
 from evertill.deals.reading import event_by_slug
@@ -49,6 +50,7 @@ async def test_the_demo_opens_on_a_running_deal_day(shop: Shop, admin: UUID, dat
     assert orders is not None
     assert orders["placed"] == orders["confirmed"] == opened.orders
     assert (await audit_at(database_url, now=utc_now())).anomalies == 0
+    assert await warnings(shop.desk, event_id=reading.events[0].id) == ()
 
 
 async def test_what_is_saved_is_saved_against_the_price_of_the_months_before(shop: Shop, admin: UUID) -> None:

@@ -101,12 +101,12 @@ SKETCHES = (
     Sketch(title="Lightning deal", kind=Kind.PERCENT, off=35, begins=3 * _HOUR, ends=5 * _HOUR, units=150,
            claim_minutes=5),
     Sketch(title="One for each home", kind=Kind.PERCENT, off=40, begins=16 * _HOUR, units=300, per_customer=1),
-    # over
+    # over, or nearly: what nobody could have had is not shown as if it had been there
     Sketch(title="Early bird", kind=Kind.PERCENT, off=40, units=24, ends=60, sold=24),
-    Sketch(title="First hour", kind=Kind.AMOUNT, off=20, ends=-180),
-    Sketch(title="First hours", kind=Kind.PRICE, off=25, units=60, ends=-60),
+    Sketch(title="First hours", kind=Kind.PRICE, off=25, units=60, ends=60, sold=14, then="ended"),
     Sketch(title="A short one", kind=Kind.PERCENT, off=30, begins=-180, ends=2 * _HOUR, units=60, sold=21,
            then="ended"),
+    Sketch(title="Last minutes", kind=Kind.AMOUNT, off=20, begins=-180, ends=4, units=80, sold=33, carted=5),
 )  # fmt: skip
 
 
