@@ -48,7 +48,7 @@ Port = Annotated[int | None, typer.Option(help="Default: 8000")]
 Workers = Annotated[int | None, typer.Option(help="Worker processes. Default: 1")]
 
 DEMO_ADMIN = "admin@evertill.example"
-_DEMO_DAY_SECONDS_MAX = 20.0  # it takes one or two
+_DEMO_DAY_SECONDS_MAX = 20.0  # it takes half a one
 _CROWD_NICE = 10  # the shop comes first
 _CROWD_TELLS_SECONDS = 10.0
 
