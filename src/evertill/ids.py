@@ -21,6 +21,11 @@ def id_at(moment: datetime) -> UUID:
     return _uuid7(int(moment.timestamp() * 1000))
 
 
+def floor_id(moment: datetime) -> UUID:
+    """The smallest id made in that millisecond."""
+    return UUID(int=id_at(moment).int >> 80 << 80)
+
+
 def _uuid7(milliseconds: int) -> UUID:
     random = int.from_bytes(_randomness.ten_bytes(), "big") >> 6
     return UUID(

@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 
 from evertill import orders
+from evertill.ids import floor_id
 from evertill.ops.history import Entry, history_of
-from evertill.ops.overview import floor_id
 from evertill.orders import Order, OrderState
 from evertill.payments.model import AttemptState
 from evertill.storage import Pool, Statements

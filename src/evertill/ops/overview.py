@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import msgspec
 
 from evertill import notices, orders
 from evertill.catalog.model import FEW_LEFT_MAX
-from evertill.ids import id_at
+from evertill.ids import floor_id
 from evertill.ops.history import Entry, entry_from
 from evertill.orders.reading import Day
 from evertill.storage import Pool, Statements
@@ -86,8 +85,3 @@ def every_hour(since: datetime, now: datetime, sold: Sequence[Hour]) -> tuple[Ho
         hours.append(by_start.get(start, Hour(start, 0, 0)))
         start += timedelta(hours=1)
     return tuple(hours)
-
-
-def floor_id(moment: datetime) -> UUID:
-    """The smallest id made in that millisecond."""
-    return UUID(int=id_at(moment).int >> 80 << 80)

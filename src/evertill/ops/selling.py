@@ -9,8 +9,8 @@ import msgspec
 
 from evertill.deals import Deal, Phase
 from evertill.deals.planning import PlannedDeal
+from evertill.ids import floor_id
 from evertill.ops.chart import Chart, chart
-from evertill.ops.overview import floor_id
 from evertill.storage import Pool, Statements
 
 sql = Statements.of(__package__)
