@@ -107,6 +107,7 @@ class History:
         self.orders["pending"] = under_way.order_id
         await open_session(shop, ("MUG", 5), owner="browser:looking")
         await self.claimed()
+        await self.rained()
 
     async def claimed(self) -> None:
         """One claim that is held; one that a held order took over; one that was bought."""
@@ -131,6 +132,22 @@ class History:
                UPDATE stock SET claimed = claimed - 2 WHERE sku = 'MUG'""",
             claims[1].id, self.orders["held"], claims[2].id, self.orders["confirmed"],
         )  # fmt: skip
+
+    async def rained(self) -> None:
+        """One rain check that is open, out of three units set aside."""
+        await self.shop.desk.execute(
+            """WITH given AS (
+                   INSERT INTO rain_check_grant (id, deal_id, units, given, granted_at, ends_at, why)
+                   VALUES (gen_random_uuid(), $1, 3, 1, now(), now() + interval '3 days', 'the outage') RETURNING *
+               ), made AS (
+                   INSERT INTO claim (id, deal_id, sku, quantity, price_minor, holder, state, claimed_at, expires_at,
+                                      grant_id)
+                   SELECT gen_random_uuid(), deal_id, 'LAST', 1, 7920, 'browser:0', 'held', granted_at, ends_at, id
+                     FROM given
+               )
+               UPDATE stock SET claimed = claimed + 1 WHERE sku = 'LAST'""",
+            DEAL,
+        )
 
     async def bought(self) -> UUID:
         session = await open_session(self.shop, ("MUG", 2), ("TEA", 1))
@@ -160,7 +177,7 @@ async def test_a_shop_in_full_swing_is_clean(history: History, connection: Conne
     assert report.anomalies == 0
     looked_at = {check.name: check.rows for check in report.checks}
     orders, lines = [await connection.fetchval(f"SELECT count(*) FROM {table}") for table in ("orders", "order_line")]
-    assert looked_at["lines"] == orders + lines + 3  # claims
+    assert looked_at["lines"] == orders + lines + 4  # claims, one of them a rain check
     assert (orders, set(looked_at)) == (len(history.orders), {check.name for check in CHECKS})
 
 
@@ -244,7 +261,25 @@ WOUNDS = (
         (("claim", {"state": "bought", "order_id": "{order}"}), ("orders", {"state": "cancelled", "units": 2})),
     ),
     Wound(
-        Kind.CLAIM_PAST_END, "", "claim:", (f"UPDATE claim SET expires_at = {PAST} WHERE state = 'held'",),
+        Kind.CLAIM_PAST_END, "", "claim:",
+        (f"UPDATE claim SET expires_at = {PAST} WHERE state = 'held' AND grant_id IS NULL",),
+        (("claim", {"state": "held", "order_id": None}),),
+    ),
+    Wound(
+        Kind.RAIN_CHECKS_DIFFER, "", "grant:",
+        ("UPDATE claim SET quantity = 2 WHERE grant_id IS NOT NULL",
+         "UPDATE stock SET claimed = claimed + 1 WHERE sku = 'LAST'"),
+        (("rain_check_grant", {"units": 3, "given": 1}), ("claim, summed", {"rain_checks": 1, "units": 2})),
+    ),
+    Wound(
+        Kind.RAIN_CHECK_NOT_IN_ORDER, "cancelled", "claim:",
+        ("UPDATE claim SET state = 'bought', order_id = $1 WHERE grant_id IS NOT NULL",
+         "UPDATE stock SET claimed = claimed - 1 WHERE sku = 'LAST'"),
+        (("claim", {"state": "bought", "order_id": "{order}"}), ("orders", {"state": "cancelled", "units": 0})),
+    ),
+    Wound(
+        Kind.RAIN_CHECK_PAST_END, "", "claim:",
+        (f"UPDATE claim SET expires_at = {PAST} WHERE grant_id IS NOT NULL",),
         (("claim", {"state": "held", "order_id": None}),),
     ),
     Wound(
@@ -457,7 +492,7 @@ async def test_units_that_no_order_explains_at_all(history: History, connection:
     assert anomaly.proof == (
         Row("stock", {"sku": "GONE", "on_hand": 1, "claimed": 1, "sold": 0, "free": 0}),
         Row("order_line, summed", {"of_orders": 0, "claimed": 0, "sold": 0}),
-        Row("claim, summed", {"held": 0, "claimed": 0}),
+        Row("claim, summed", {"held": 0, "claimed": 0, "rain_checks": 0}),
     )
 
 

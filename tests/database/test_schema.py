@@ -76,6 +76,7 @@ _PUT_INTO_OLDER_TABLES = (
     r"--.*\nCREATE INDEX ticket_inside .*\n", r"    claim_id (?: {4}| {9})uuid,.*\n",
     r"    list_price_minor .*\n", r"    deal_id           uuid,\n",
     r"    CONSTRAINT order_line_claim_is_of_a_deal .*\n", r", 'joined'",
+    r"    grant_id       uuid,.*\n", r" AND grant_id IS NULL(?=;)",
 )  # fmt: skip
 
 

@@ -36,7 +36,8 @@ class Kind(enum.StrEnum):
 
     UNITS_CLAIMED = (
         "units_claimed",
-        "More or fewer units are claimed than orders with an open payment and claims hold: set claimed to their sum.",
+        "More or fewer units are claimed than orders with an open payment, claims and rain checks hold: set claimed to "
+        "their sum.",
     )
     UNITS_SOLD = (
         "units_sold",
@@ -88,6 +89,20 @@ class Kind(enum.StrEnum):
     PASSED_OVER = (
         "passed_over",
         "Somebody who joined a line later was offered units before somebody who waits still: offer the next to them.",
+    )
+    RAIN_CHECKS_DIFFER = (
+        "rain_checks_differ",
+        "More or fewer units are in the rain checks of a grant than were given, or more than were set aside: withdraw "
+        "what is too much.",
+    )
+    RAIN_CHECK_NOT_IN_ORDER = (
+        "rain_check_not_in_order",
+        "A rain check says it was ordered or redeemed, and its order is not there, off, or has no such line: compare "
+        "the two.",
+    )
+    RAIN_CHECK_PAST_END = (
+        "rain_check_past_end",
+        "A rain check is past its end and still open: its units were not given back in time. Does the sweeper run?",
     )
     ORDER_WITHOUT_LINES = ("order_without_lines", "An order of nothing: find its lines in a backup, or cancel it.")
     LINE_WITHOUT_ORDER = ("line_without_order", "Lines of an order that is not there: find the order in a backup.")
@@ -200,7 +215,7 @@ class Check(msgspec.Struct, frozen=True):
 CHECKS = (
     Check(
         "units",
-        "On hand is free, claimed and sold; what is claimed or sold is in one order, or one claim",
+        "On hand is free, claimed and sold; what is claimed or sold is in one order, claim or rain check",
         ("stock", "orders", "order_line", "claim"),
         (Kind.UNITS_CLAIMED, Kind.UNITS_SOLD, Kind.OVERSOLD),
     ),
@@ -221,6 +236,12 @@ CHECKS = (
         "Who waits for a deal stands in one place, and nobody is passed over",
         ("waiting", "claim"),
         (Kind.OFFER_WITHOUT_CLAIM, Kind.WAITS_TWICE, Kind.PASSED_OVER),
+    ),
+    Check(
+        "rain_checks",
+        "A grant's units are its rain checks, within what was set aside; each is in one order, or open until its end",
+        ("rain_check_grant", "claim", "orders", "order_line"),
+        (Kind.RAIN_CHECKS_DIFFER, Kind.RAIN_CHECK_NOT_IN_ORDER, Kind.RAIN_CHECK_PAST_END),
     ),
     Check(
         "lines",

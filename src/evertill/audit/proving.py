@@ -128,7 +128,7 @@ async def _run(connection: Connection, check: Check, now: datetime) -> tuple[Fin
 def _moments(check: Check, now: datetime) -> tuple[object, ...]:
     """What a check must know beside the tables."""
     match check.name:
-        case "claims" | "waiting":
+        case "claims" | "waiting" | "rain_checks":
             return (now - CLAIM_PATIENCE,)
         case "overdue":
             return (now - PATIENCE,)

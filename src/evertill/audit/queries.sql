@@ -22,6 +22,7 @@ UNION ALL SELECT 'refund', count(*) FROM refund
 UNION ALL SELECT 'deal', count(*) FROM deal
 UNION ALL SELECT 'claim', count(*) FROM claim
 UNION ALL SELECT 'waiting', count(*) FROM waiting
+UNION ALL SELECT 'rain_check_grant', count(*) FROM rain_check_grant
 UNION ALL SELECT 'checkout_session', count(*) FROM checkout_session
 UNION ALL SELECT 'attempt_key', count(*) FROM attempt_key
 UNION ALL SELECT 'outbox', count(*) FROM outbox
@@ -32,8 +33,8 @@ UNION ALL SELECT 'order_event', count(*) FROM order_event;
 -- table and the facts, or null where the proof is that there is no such row.
 
 -- find_units --
--- Claimed is what orders whose payment is open hold of a SKU, and claims that no order took over yet; sold is what
--- confirmed ones hold; both fit on hand.
+-- Claimed is what orders whose payment is open hold of a SKU, and claims and rain checks that no order took over yet; sold is
+-- what confirmed ones hold; both fit on hand.
 WITH ordered AS (
     SELECT order_line.sku,
            coalesce(sum(quantity) FILTER (WHERE state <> 'confirmed'), 0) AS claimed,
@@ -84,7 +85,8 @@ SELECT key, 'order_line, summed',
             ) AS spoken ON spoken.sku = key
  GROUP BY key
 UNION ALL
-SELECT key, 'claim, summed', json_build_object('held', count(claim.id), 'claimed', coalesce(sum(quantity), 0))
+SELECT key, 'claim, summed', json_build_object('held', count(claim.id), 'claimed', coalesce(sum(quantity), 0),
+                         'rain_checks', count(claim.grant_id))
   FROM unnest($1::text[]) AS key
   LEFT JOIN claim ON claim.sku = key AND claim.state = 'held'
  GROUP BY key;
@@ -153,19 +155,20 @@ SELECT key, 'stock_movement',
 -- find_claims --
 -- What a deal counts are its claims, where it is limited; nobody, by browser or by account, has more than the limit; a claim
 -- that was ordered or bought is in its order's lines, whole, and that is on, unless it was given back after the end of its
--- deal; before $2 what is over should have been released.
+-- deal; before $2 what is over should have been released. Rain checks are no deal's: find_rain_checks.
 WITH spoken AS (
     SELECT deal_id,
            coalesce(sum(quantity) FILTER (WHERE state <> 'bought'), 0) AS claimed,
            coalesce(sum(quantity) FILTER (WHERE state = 'bought'), 0)  AS sold
       FROM claim
-     WHERE state <> 'released'
+     WHERE state <> 'released' AND grant_id IS NULL
      GROUP BY deal_id
 ), had AS (
-    SELECT deal_id, sum(quantity) AS units FROM claim WHERE state <> 'released' GROUP BY deal_id, holder
+    SELECT deal_id, sum(quantity) AS units FROM claim
+     WHERE state <> 'released' AND grant_id IS NULL GROUP BY deal_id, holder
     UNION ALL
     SELECT deal_id, sum(quantity) FROM claim
-     WHERE state <> 'released' AND customer_id IS NOT NULL GROUP BY deal_id, customer_id
+     WHERE state <> 'released' AND grant_id IS NULL AND customer_id IS NOT NULL GROUP BY deal_id, customer_id
 ), wrong AS (
     SELECT kind.name AS kind, 'deal' AS about, coalesce(deal.id, spoken.deal_id) AS key
       FROM deal
@@ -183,7 +186,7 @@ WITH spoken AS (
     SELECT 'claim_not_in_order', 'claim', claim.id
       FROM claim
       LEFT JOIN orders ON orders.id = claim.order_id
-     WHERE claim.state IN ('ordered', 'bought')
+     WHERE claim.state IN ('ordered', 'bought') AND claim.grant_id IS NULL
        AND (orders.id IS NULL
             OR CASE claim.state WHEN 'ordered' THEN orders.state NOT IN ('pending', 'held')
                                 ELSE orders.state NOT IN ('confirmed', 'shipped') AND claim.ended_at IS NULL END
@@ -192,7 +195,7 @@ WITH spoken AS (
                               AND (order_line.deal_id, order_line.sku, order_line.quantity)
                                   = (claim.deal_id, claim.sku, claim.quantity)))
     UNION ALL
-    SELECT 'claim_past_end', 'claim', id FROM claim WHERE state = 'held' AND expires_at < $2
+    SELECT 'claim_past_end', 'claim', id FROM claim WHERE state = 'held' AND expires_at < $2 AND grant_id IS NULL
 ), placed AS (
     SELECT kind, about, key, count(*) OVER (PARTITION BY kind) AS of_kind,
            row_number() OVER (PARTITION BY kind ORDER BY key) AS place
@@ -223,7 +226,7 @@ SELECT key, 'claim, summed',
            'sold', coalesce(sum(claim.quantity) FILTER (WHERE claim.state = 'bought'), 0)
        )
   FROM named
-  LEFT JOIN claim ON claim.deal_id = key::uuid AND claim.state <> 'released'
+  LEFT JOIN claim ON claim.deal_id = key::uuid AND claim.state <> 'released' AND claim.grant_id IS NULL
  WHERE NOT is_claim
  GROUP BY key
 UNION ALL
@@ -233,11 +236,12 @@ SELECT key, 'claim, summed of one customer',
   JOIN deal ON deal.id = key::uuid
  CROSS JOIN LATERAL (
         SELECT NULL::uuid AS customer_id, min(id::text) AS first, count(*) AS claims, sum(quantity) AS units
-          FROM claim WHERE claim.deal_id = deal.id AND claim.state <> 'released'
+          FROM claim WHERE claim.deal_id = deal.id AND claim.state <> 'released' AND grant_id IS NULL
          GROUP BY holder HAVING sum(quantity) > deal.per_customer
          UNION ALL
         SELECT customer_id, min(id::text), count(*), sum(quantity)
           FROM claim WHERE claim.deal_id = deal.id AND claim.state <> 'released' AND customer_id IS NOT NULL
+           AND grant_id IS NULL
          GROUP BY customer_id HAVING sum(quantity) > deal.per_customer
          ORDER BY units DESC, first
          LIMIT 3
@@ -343,6 +347,78 @@ SELECT key, 'claim',
   FROM named
   LEFT JOIN claim ON claim.id = named.claim_id
  WHERE named.claim_id IS NOT NULL;
+
+-- find_rain_checks --
+-- A grant's units are those of its rain checks, whatever became of them, and no more than were set aside; a rain check that
+-- was ordered or redeemed is in its order's lines, whole, and that is on, unless it was given back; before $2 what is over
+-- should have been released. That open ones are in stock.claimed says find_units.
+WITH made AS (
+    SELECT grant_id, sum(quantity) AS units FROM claim WHERE grant_id IS NOT NULL GROUP BY grant_id
+), wrong AS (
+    SELECT 'rain_checks_differ' AS kind, 'grant' AS about, coalesce(given.id, made.grant_id) AS key
+      FROM rain_check_grant AS given
+      FULL JOIN made ON made.grant_id = given.id
+     WHERE coalesce(given.given, 0) <> coalesce(made.units, 0) OR made.units > coalesce(given.units, 0)
+    UNION ALL
+    SELECT 'rain_check_not_in_order', 'claim', claim.id
+      FROM claim
+      LEFT JOIN orders ON orders.id = claim.order_id
+     WHERE claim.state IN ('ordered', 'bought') AND claim.grant_id IS NOT NULL
+       AND (orders.id IS NULL
+            OR CASE claim.state WHEN 'ordered' THEN orders.state NOT IN ('pending', 'held')
+                                ELSE orders.state NOT IN ('confirmed', 'shipped') AND claim.ended_at IS NULL END
+            OR NOT EXISTS (SELECT FROM order_line
+                            WHERE order_line.order_id = orders.id AND order_line.claim_id = claim.id
+                              AND (order_line.deal_id, order_line.sku, order_line.quantity)
+                                  = (claim.deal_id, claim.sku, claim.quantity)))
+    UNION ALL
+    SELECT 'rain_check_past_end', 'claim', id
+      FROM claim WHERE state = 'held' AND expires_at < $2 AND grant_id IS NOT NULL
+), placed AS (
+    SELECT kind, about, key, count(*) OVER (PARTITION BY kind) AS of_kind,
+           row_number() OVER (PARTITION BY kind ORDER BY key) AS place
+      FROM wrong
+)
+  SELECT kind, about, key::text, of_kind FROM placed WHERE place <= $1 ORDER BY kind, place;
+
+-- prove_rain_checks --
+-- Of a grant what it says and what its rain checks sum up to; of a rain check itself, and its order.
+WITH named AS (
+    SELECT key, claim.id IS NOT NULL AS is_claim, claim.*
+      FROM unnest($1::text[]) AS key
+      LEFT JOIN claim ON claim.id = key::uuid
+)
+SELECT key, 'rain_check_grant' AS "table",
+       CASE WHEN given.id IS NOT NULL THEN json_build_object(
+           'id', given.id, 'deal_id', given.deal_id, 'units', given.units, 'given', given.given, 'ends_at', ends_at
+       ) END AS facts
+  FROM named
+  LEFT JOIN rain_check_grant AS given ON given.id = key::uuid
+ WHERE NOT is_claim
+UNION ALL
+SELECT key, 'claim, summed', json_build_object('rain_checks', count(claim.id), 'units', coalesce(sum(claim.quantity), 0))
+  FROM named
+  LEFT JOIN claim ON claim.grant_id = key::uuid
+ WHERE NOT is_claim
+ GROUP BY key
+UNION ALL
+SELECT key, 'claim',
+       json_build_object(
+           'id', id, 'grant_id', grant_id, 'sku', sku, 'quantity', quantity, 'state', state, 'expires_at', expires_at,
+           'order_id', order_id
+       )
+  FROM named
+ WHERE is_claim
+UNION ALL
+SELECT key, 'orders',
+       CASE WHEN orders.id IS NOT NULL THEN json_build_object(
+           'id', orders.id, 'number', number, 'state', orders.state,
+           'units', (SELECT coalesce(sum(order_line.quantity), 0) FROM order_line
+                      WHERE order_line.order_id = orders.id AND order_line.claim_id = named.id)
+       ) END
+  FROM named
+  LEFT JOIN orders ON orders.id = named.order_id
+ WHERE is_claim AND named.order_id IS NOT NULL;
 
 -- find_lines --
 -- An order has lines and is their sum; a line has its order, and its claim, while the order is on.

@@ -3,6 +3,7 @@ Carts and claims: what is put in of a limited deal is claimed first, whole, and 
 
     put in, another quantity ──► claim (a group of its own) ──► the line names it
     removed ──► the line is gone ──► released
+    rain check ──► the line names it ──removed──► open as before
 
 A claim is made with no connection in hand: a crowd at a deal must not take those of everybody else. Whatever dies
 between claim and line leaves a claim that nobody sees; pressing again finds it, or the sweeper does.
@@ -22,6 +23,7 @@ from evertill.catalog.model import OfferOfProduct
 from evertill.catalog.shelves import offers_by_sku
 from evertill.deals import Claim, Claiming, Claims, ClaimState, Joining, Releasing
 from evertill.deals.costing import Costs, costs_of
+from evertill.rainchecks import join_rain_checks
 from evertill.refusals import Conflict, NotAllowed, NotFound, TooMany, Unavailable
 from evertill.storage import Connection, Pool, Statements
 
@@ -64,12 +66,8 @@ async def put_in(
         costs = await _costs(connection, shopper, sku, found.claim_id)
         held = costs.held(found.claim_id, sku, holder=None, customer_id=shopper.customer_id)
         to_claim = _to_claim(costs, shopper, found.offer)
-        if held is not None and at_list:
-            raise Conflict(
-                "held_at_deal",
-                f"Your cart holds {held.quantity} of these at the deal's price, and one line has one price. "
-                "Please order these first.",
-            )
+        if held is not None and (at_list or held.grant_id is not None):
+            raise _one_price(held)
         if held is None and (at_list or to_claim is None):
             price = costs.cost(sku, found.offer.price_minor, customer_id=shopper.customer_id).price_minor
             await put(
@@ -103,6 +101,7 @@ async def change_quantity(
 
     Raises:
         NotFound, Invalid: See set_quantity.
+        Conflict: It is held by a rain check, which is had whole.
         NotFound, NotAllowed, Conflict, TooMany, Unavailable: See Claims.claim; the line is as it was.
     """
     row = await pool.fetchrow(sql["line"], shopper.browser_hash, shopper.customer_id, sku)
@@ -110,6 +109,10 @@ async def change_quantity(
         costs = await _costs(pool, shopper, sku, row["claim_id"])
         offer = still_sold((await offers_by_sku(pool, [sku])).get(sku))
         held = costs.held(row["claim_id"], sku, holder=None, customer_id=shopper.customer_id)
+        if held is not None and held.grant_id is not None:
+            if quantity == held.quantity:
+                return
+            raise _whole(held)
         deal_id = held.deal_id if held is not None else _to_claim(costs, shopper, offer) if at_deal else None
         if at_deal and deal_id is None:
             raise Conflict("deal_ended", "There is no such deal on it any more. Nothing was changed.")
@@ -126,8 +129,84 @@ async def change_quantity(
     )
 
 
+async def put_in_rain_check(pool: Pool, shopper: Shopper, *, claim_id: UUID, now: datetime) -> None:
+    """
+    Put what a rain check is for into the cart, whole and at its price. Twice, in two tabs or at two workers, is once.
+
+    Raises:
+        NotFound: It is not theirs, or what it is for is no longer sold.
+        Conflict: It was redeemed, is in an order, or over; the cart holds more of the same at another price, or is
+            full.
+    """
+    row = await pool.fetchrow(sql["rain_check"], claim_id)
+    if row is None:
+        raise _no_rain_check()
+    sku = row["sku"]
+    async with pool.acquire() as connection, connection.transaction():
+        cart_id = await open_cart(
+            connection, browser_hash=shopper.browser_hash, customer_id=shopper.customer_id, now=now
+        )
+        room = await connection.fetchrow(sql["room"], cart_id, sku)
+        assert room is not None  # an aggregate has one row
+        asked = {claim_id} | ({room["claim_id"]} if room["claim_id"] is not None else set())
+        costs = await costs_of(connection, skus=[sku], claims=asked)
+        rain_check = _theirs(costs.claims[claim_id], shopper, costs.moment)
+        offer = still_sold((await offers_by_sku(connection, [sku])).get(sku))
+        other = costs.held(room["claim_id"], sku, holder=None, customer_id=None)
+        if other is not None and other.id != claim_id:
+            raise _one_price(other)
+        if other is None and room["in_cart"] > rain_check.quantity:
+            raise Conflict(
+                "more_in_cart",
+                f"Your cart holds {room['in_cart']} of these, and the rain check is for {rain_check.quantity}: one "
+                "line has one price. Please order those first, or take them out.",
+            )
+        check_room(in_cart=room["in_cart"], other_lines=room["other_lines"])
+        price = min(rain_check.price_minor, offer.price_minor)
+        await connection.execute(sql["put_line"], cart_id, sku, rain_check.quantity, price, now, claim_id)
+
+
+def _theirs(rain_check: Claim, shopper: Shopper, moment: datetime) -> Claim:
+    if not rain_check.belongs_to(shopper.holder, shopper.customer_id):
+        raise _no_rain_check()
+    match rain_check.state:
+        case ClaimState.BOUGHT:
+            raise Conflict("rain_check_redeemed", "This rain check was redeemed: it is good once.")
+        case ClaimState.ORDERED:
+            raise Conflict(
+                "rain_check_ordered",
+                "This rain check is in an order whose payment has not ended yet. You will be told how it ends.",
+            )
+        case ClaimState.HELD if rain_check.lives(moment):
+            return rain_check
+        case _:
+            raise Conflict("rain_check_over", "This rain check is over. Your cart is as it was.")
+
+
+def _no_rain_check() -> NotFound:
+    return NotFound("no_such_rain_check", "There is no such rain check here.")
+
+
+def _one_price(held: Claim) -> Conflict:
+    by = "with a rain check" if held.grant_id is not None else "at the deal's price"
+    return Conflict(
+        "held_at_deal",
+        f"Your cart holds {held.quantity} of these {by}, and one line has one price. Please order these first.",
+    )
+
+
+def _whole(held: Claim) -> Conflict:
+    return Conflict(
+        "rain_check_whole",
+        f"The rain check is for {held.quantity}, and had whole: take it out of the cart to want another quantity.",
+    )
+
+
 async def take_out_line(pool: Pool, claims: Claims, shopper: Shopper, *, sku: str) -> None:
-    """Take a SKU out of the cart; what was claimed of it is everybody's at once, unless it is part of an order."""
+    """
+    Take a SKU out of the cart; what was claimed of it is everybody's at once, unless it is part of an order. A rain
+    check is good until its end all the same.
+    """
     claim_id = await remove(pool, browser_hash=shopper.browser_hash, customer_id=shopper.customer_id, sku=sku)
     if claim_id is None:
         return
@@ -141,7 +220,8 @@ async def take_out_line(pool: Pool, claims: Claims, shopper: Shopper, *, sku: st
 
 async def join_claims(pool: Pool, claims: Claims, *, holder: str, customer_id: UUID) -> None:
     """
-    After carts were joined: what the browser held is its customer's, as far as one customer may have it.
+    After carts were joined: what the browser held is its customer's, as far as one customer may have it, and so are the
+    rain checks it was given.
 
     Lines whose claim was given back say so in the cart. Doing it again changes nothing.
     """
@@ -150,6 +230,7 @@ async def join_claims(pool: Pool, claims: Claims, *, holder: str, customer_id: U
     except Unavailable as refusal:  # signed in they are all the same: the claims stay this browser's, and hold
         log.warning("claims_not_joined customer=%s code=%s", customer_id, refusal.code)
         return
+    await join_rain_checks(pool, holder=holder, customer_id=customer_id)
     for claim in joined:
         if claim.state is ClaimState.HELD:
             await pool.execute(sql["hold_joined_line"], customer_id, claim.sku, claim.id, claim.price_minor)

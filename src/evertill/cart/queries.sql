@@ -56,6 +56,10 @@ SELECT cart_line.quantity, cart_line.claim_id
  WHERE ((cart.browser_hash = $1 AND $2::uuid IS NULL) OR cart.customer_id = $2)
    AND cart_line.sku = $3
 
+-- rain_check --
+-- What a rain check is for.
+SELECT sku FROM claim WHERE id = $1 AND grant_id IS NOT NULL
+
 -- hold_line --
 -- A line that is there is held by a claim ($4) from now on: its quantity and price.
 UPDATE cart_line

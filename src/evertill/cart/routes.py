@@ -8,10 +8,11 @@ from litestar.response import Response
 from litestar.response.redirect import Redirect
 
 from evertill.cart.change import accept_prices
-from evertill.cart.claiming import Shopper, change_quantity, put_in, take_out_line
+from evertill.cart.claiming import Shopper, change_quantity, put_in, put_in_rain_check, take_out_line
 from evertill.cart.model import LINES_MAX, read_quantity, read_shown_prices
 from evertill.cart.viewing import view
 from evertill.catalog.routes import product_page
+from evertill.rainchecks import open_rain_checks
 from evertill.refusals import Conflict, Invalid, NotAllowed, NotFound, Refusal, TooMany
 from evertill.waitingroom.neighbours import mark_of
 from evertill.web.browser import ShopRequest, Visitor, read_form, shop_of, visitor_of
@@ -72,6 +73,22 @@ async def _change_line(request: ShopRequest, form: Mapping[str, str]) -> None:
         await change_quantity(shop.desk, shop.claims, shopper, sku=sku, quantity=quantity, at_deal="claim" in form)
 
 
+@post("/cart/rain-checks", status_code=303)
+async def use_rain_check(request: ShopRequest) -> Response[str] | Redirect:
+    """Put what a rain check (field rain_check) is for into the cart, at its price. Refused, the page says why."""
+    form = await read_form(request)
+    shop = shop_of(request)
+    try:
+        claim_id = UUID(form.get("rain_check", ""))
+    except ValueError:
+        raise NotFound("no_such_rain_check", "There is no such rain check here.") from None
+    try:
+        await put_in_rain_check(shop.desk, await _shopper(request), claim_id=claim_id, now=shop.clock())
+    except (Conflict, NotFound) as refusal:
+        return await _cart_page(request, refusal=refusal)
+    return await see_other(request, "/cart")
+
+
 @post("/cart/prices", status_code=303)
 async def accept_new_prices(request: ShopRequest) -> Redirect:
     """Accept the changed prices the cart's page showed."""
@@ -91,7 +108,10 @@ async def _cart_page(
 ) -> Response[str]:
     shop, visitor = shop_of(request), await visitor_of(request)
     cart = await view(shop.browse, browser_hash=visitor.browser_hash, customer_id=_customer_id(visitor))
-    context = {"cart": cart, "refusal": refusal, "sent": sent or {}, "lines_max": LINES_MAX}
+    open_ones = await open_rain_checks(shop.browse, holder=visitor.owner, customer_id=_customer_id(visitor))
+    used = {line.held.id for line in cart.lines if line.held is not None}
+    rain_checks = [each for each in open_ones if each.id not in used]
+    context = {"cart": cart, "rain_checks": rain_checks, "refusal": refusal, "sent": sent or {}, "lines_max": LINES_MAX}
     return await page(request, "cart/cart.html", context, status=refusal.status if refusal else 200)
 
 
@@ -110,4 +130,4 @@ def _customer_id(visitor: Visitor) -> UUID | None:
     return visitor.customer.id if visitor.customer else None
 
 
-routes = [cart_page, put_line, change_line, accept_new_prices]
+routes = [cart_page, put_line, change_line, use_rain_check, accept_new_prices]

@@ -20,6 +20,7 @@ from evertill.customers.tries import network_of
 from evertill.deals.waitlist import bring_along
 from evertill.members import memberships_of
 from evertill.orders.reading import HISTORY_PAGE
+from evertill.rainchecks import open_rain_checks
 from evertill.refusals import Conflict, FieldProblem, Invalid, Refusal, SignInNeeded, TooMany, Unavailable
 from evertill.shop import Shop
 from evertill.signing import new_token
@@ -45,7 +46,8 @@ _SAID_ON_THE_FORM = (Invalid, Conflict, TooMany, Unavailable)
 @get("/account")
 async def overview(request: ShopRequest) -> Response[str] | Redirect:
     """Who one is here, and what one ordered."""
-    customer = (await visitor_of(request)).customer
+    visitor = await visitor_of(request)
+    customer = visitor.customer
     if customer is None:
         return await see_other(request, _sign_in_path(_ACCOUNT))
     shop, number = shop_of(request), _page_number(request)
@@ -59,6 +61,7 @@ async def overview(request: ShopRequest) -> Response[str] | Redirect:
             "number": number,
             "more": len(found) == HISTORY_PAGE,
             "memberships": await memberships_of(shop.browse, customer.id),
+            "rain_checks": await open_rain_checks(shop.browse, holder=visitor.owner, customer_id=customer.id),
             "done": request.query_params.get("done", ""),
         },
     )

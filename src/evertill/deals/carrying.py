@@ -5,6 +5,7 @@ How claims are carried through the till: an order takes them over, and what its 
       ▲                 │
       └──── declined ───┴── given up, or their holder has another one ──► released
 
+A rain check goes the same way, but for its end: what is not bought of it is open again, and no deal counts it.
 Units are counted when a claim is made; here they only change their name. The till holds sessions, orders, attempts and
 stock when it comes here; deals, then claims are locked behind them (docs/decisions/0016).
 """
@@ -48,6 +49,8 @@ class Carried:
 
         rivals: Claims whose holder holds another one of the same.
 
+        good_until: Until when rain checks were given.
+
         members: Those of the group's customers who are.
     """
 
@@ -58,12 +61,14 @@ class Carried:
         offers: Mapping[UUID, Offer],
         claims: Iterable[Claim],
         rivals: Iterable[UUID] = (),
+        good_until: Mapping[UUID, datetime] | None = None,
         members: Collection[UUID] = (),
     ) -> None:
         self.moment = moment
         self._offers = offers
         self._claims = {claim.id: claim for claim in claims}
         self._rivals = set(rivals)
+        self._good_until = good_until or {}
         self._members = members
         self._again: set[tuple[UUID, str, str]] = set()
         self.ordered: dict[UUID, UUID] = {}  # claims, and the orders that take them
@@ -72,7 +77,10 @@ class Carried:
     def claimed(
         self, claim_id: UUID, *, sku: str, quantity: int, holder: str, customer_id: UUID | None
     ) -> Claim | Lost:
-        """The claim of a line, if it holds its units at this moment and its deal may be paid by who is there."""
+        """
+        The claim of a line, if it holds its units at this moment and its deal may be paid by who is there. Of a rain
+        check it was asked who may have it when it was given.
+        """
         claim = self._claims.get(claim_id)
         if (
             claim is None
@@ -84,7 +92,7 @@ class Carried:
         ):
             return Lost.CLAIM
         deal = self._offers[claim.deal_id].deal
-        if deal.asks_for_members(self.moment) and customer_id not in self._members:
+        if claim.grant_id is None and deal.asks_for_members(self.moment) and customer_id not in self._members:
             return Lost.MEMBERS
         return claim
 
@@ -117,10 +125,11 @@ class Carried:
 
     def decline(self, ids: Iterable[UUID], *, for_good: bool) -> list[tuple[str, int]]:
         """
-        The payment was declined: held again for a while, so that another card can be tried.
+        The payment was declined: held again for a while, so that another card can be tried. A rain check is open again
+        until its end.
 
         Args:
-            for_good: The order was given up: everything is released.
+            for_good: The order was given up: everything is released but rain checks.
 
         Returns:
             The units that stay claimed.
@@ -129,6 +138,10 @@ class Carried:
         for id_ in ids:
             claim = self._claims[id_]
             if claim.state is not ClaimState.ORDERED:
+                continue
+            if claim.grant_id is not None:
+                self.ended[id_] = self._open_again(claim)
+                kept.append((claim.sku, claim.quantity))
                 continue
             subject = claim.deal_id, claim.sku, claim.holder
             if for_good or id_ in self._rivals or subject in self._again:
@@ -144,6 +157,10 @@ class Carried:
             )
             kept.append((claim.sku, claim.quantity))
         return kept
+
+    def _open_again(self, rain_check: Claim) -> Claim:
+        until = min(self.moment + _AGAIN, self._good_until[rain_check.id] + _AGAIN_UNTIL)
+        return msgspec.structs.replace(rain_check, state=ClaimState.HELD, expires_at=max(rain_check.expires_at, until))
 
     async def write(self, connection: Connection) -> None:
         """Claims that orders took over, and those whose payment ended."""
@@ -191,6 +208,7 @@ async def lock_carried(
         offers=offers,
         claims=[claim_of(row) for row in rows],
         rivals=[row["id"] for row in rows if row["has_rival"]],
+        good_until={row["id"]: row["good_until"] for row in rows if row["grant_id"] is not None},
         members=members,
     )
 

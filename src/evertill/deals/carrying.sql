@@ -1,12 +1,16 @@
 -- How claims are carried through the till, whose group holds the locks of sessions, orders, attempts and stock by then.
 
 -- lock_carried --
--- The claims of a group's orders, after their deals, locked in one order; and whether their holder has another one by now.
-SELECT claim.*, EXISTS (SELECT FROM claim AS other
+-- The claims of a group's orders, after their deals, locked in one order; whether their holder has another one by now, which
+-- a rain check does not mind; and until when it was given, where it is one.
+SELECT claim.*, rain_check_grant.ends_at AS good_until,
+       claim.grant_id IS NULL AND EXISTS (SELECT FROM claim AS other
                          WHERE other.deal_id = claim.deal_id AND other.sku = claim.sku AND other.state = 'held'
+                           AND other.grant_id IS NULL
                            AND (other.holder = claim.holder OR other.customer_id = claim.customer_id)
                            AND other.id <> claim.id) AS has_rival
   FROM claim
+  LEFT JOIN rain_check_grant ON rain_check_grant.id = claim.grant_id
  WHERE claim.id = ANY ($1::uuid[])
  ORDER BY claim.id
    FOR NO KEY UPDATE OF claim;
@@ -19,7 +23,7 @@ UPDATE claim SET state = 'ordered', order_id = row.order_id
 RETURNING claim.id;
 
 -- settle_claims --
--- What payments came to: bought, held again, or released; each once, and its deal counts it.
+-- What payments came to: bought, held again, or released; each once, and its deal counts it, unless it is a rain check.
 WITH ended AS (
     UPDATE claim
        SET state = row.state, expires_at = row.expires_at, ended_because = row.ended_because,
@@ -27,11 +31,11 @@ WITH ended AS (
            ended_at = CASE WHEN row.state = 'released' THEN $5::timestamptz END
       FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[]) AS row (id, state, expires_at, ended_because)
      WHERE claim.id = row.id AND claim.state = 'ordered'
-    RETURNING claim.id, claim.deal_id, claim.quantity, claim.state
+    RETURNING claim.id, claim.deal_id, claim.quantity, claim.state, claim.grant_id
 ), counted AS (
     UPDATE deal SET claimed = deal.claimed - summed.gone, sold = deal.sold + summed.bought
       FROM (SELECT deal_id, sum(quantity) AS gone, coalesce(sum(quantity) FILTER (WHERE state = 'bought'), 0) AS bought
-              FROM ended WHERE state <> 'held' GROUP BY deal_id) AS summed
+              FROM ended WHERE state <> 'held' AND grant_id IS NULL GROUP BY deal_id) AS summed
      WHERE deal.id = summed.deal_id
 )
 SELECT id FROM ended;
@@ -45,10 +49,12 @@ ORDER BY deal.id
 
 -- give_back --
 -- What an order bought is given back: to the deal while it runs, so that somebody else may have it; after its end the
--- claim stays bought, with the moment, and the deal counts it sold. Once: what was given back has its moment.
+-- claim stays bought, with the moment, and the deal counts it sold. Once: what was given back has its moment. A rain check
+-- stays bought, too: it is good once, and no deal counts it.
 WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS now), bought AS (
     SELECT claim.id,
-           moment.now < deal.ends_at AND deal.ended_at IS NULL AND sale_event.ended_at IS NULL AS runs
+           moment.now < deal.ends_at AND deal.ended_at IS NULL AND sale_event.ended_at IS NULL
+               AND claim.grant_id IS NULL AS runs
       FROM claim
       JOIN deal ON deal.id = claim.deal_id
       JOIN sale_event ON sale_event.id = deal.event_id

@@ -528,4 +528,5 @@ def claim_of(row: asyncpg.Record) -> Claim:
         order_id=row["order_id"],
         ended_because=None if because is None else Because(because),
         network=row["network"],
+        grant_id=row["grant_id"],
     )

@@ -16,7 +16,8 @@ SELECT read.moment, deal.*, event.ended_at AS event_ended_at, event.time_zone,
 -- Of what the claims are that browsers held before they signed in.
 SELECT claim.deal_id, claim.sku, claim.holder
   FROM unnest($1::text[]) AS asked (holder)
-  JOIN claim ON claim.holder = asked.holder AND claim.state = 'held' AND claim.customer_id IS NULL;
+  JOIN claim ON claim.holder = asked.holder AND claim.state = 'held' AND claim.customer_id IS NULL
+              AND claim.grant_id IS NULL;
 
 -- peek_claims --
 -- Of what the claims are that somebody wants released: it never changes, so it is read before anything is locked.
@@ -26,7 +27,7 @@ SELECT id, deal_id, sku FROM claim WHERE id = ANY ($1::uuid[]);
 -- The claims to be released ($1), and those that count for who claims: what a holder holds of a deal, and where it has a
 -- limit ($5) all that a holder, and a customer in any browser, ever had of it and did not give back. Looked up one by one
 -- by index, in one order: at an opening the planner knows of an empty table. What a customer holds counts too, in whichever
--- browser: it is changed in all of them.
+-- browser: it is changed in all of them. Rain checks count for nobody: they were promised besides.
 SELECT claim.*
   FROM (SELECT id FROM unnest($1::uuid[]) AS named (id)
          UNION
@@ -35,17 +36,17 @@ SELECT claim.*
          CROSS JOIN LATERAL (
                 SELECT id FROM claim
                  WHERE deal_id = asked.deal_id AND holder = asked.holder AND state <> 'released'
-                   AND (state = 'held' OR asked.limited)
+                   AND grant_id IS NULL AND (state = 'held' OR asked.limited)
                  UNION ALL
                 SELECT id FROM claim
                  WHERE deal_id = asked.deal_id AND customer_id = asked.customer_id AND state <> 'released'
-                   AND (state = 'held' OR asked.limited)
+                   AND grant_id IS NULL AND (state = 'held' OR asked.limited)
                ) AS counted
          ORDER BY id
        ) AS wanted
  CROSS JOIN LATERAL (
         SELECT id, deal_id, sku, quantity, price_minor, holder, customer_id, network, state, claimed_at, expires_at,
-               extended_at, order_id, ended_because
+               extended_at, order_id, ended_because, grant_id
           FROM claim
          WHERE claim.id = wanted.id
            FOR NO KEY UPDATE
@@ -115,8 +116,9 @@ ORDER BY expires_at
    LIMIT $2;
 
 -- expire_claims --
--- Those of $1 that are over still, released once; their units go back to their deals here, and to stock by what is
--- returned. Whoever has one of them locked is doing something with it: it is left to the next round.
+-- Those of $1 that are over still, released once; their units go back to their deals here (but for rain checks, which no
+-- deal counts), and to stock by what is returned. Whoever has one of them locked is doing something with it: it is left to
+-- the next round.
 WITH past AS (
     SELECT id FROM claim
      WHERE id = ANY ($1::uuid[]) AND state = 'held' AND expires_at <= $2
@@ -126,10 +128,10 @@ WITH past AS (
     UPDATE claim SET state = 'released', ended_because = 'expired', ended_at = $2
       FROM past
      WHERE claim.id = past.id
-    RETURNING claim.deal_id, claim.sku, claim.quantity
+    RETURNING claim.deal_id, claim.sku, claim.quantity, claim.grant_id
 ), given_back AS (
     UPDATE deal SET claimed = deal.claimed - summed.units
-      FROM (SELECT deal_id, sum(quantity) AS units FROM released GROUP BY deal_id) AS summed
+      FROM (SELECT deal_id, sum(quantity) AS units FROM released WHERE grant_id IS NULL GROUP BY deal_id) AS summed
      WHERE deal.id = summed.deal_id
 )
 SELECT sku, count(*)::integer AS claims, sum(quantity)::integer AS units FROM released GROUP BY sku;

@@ -66,9 +66,13 @@ class Costs(msgspec.Struct, frozen=True):
         return best
 
     def held_by(self, holder: str, customer_id: UUID | None, sku: str) -> Claim | None:
-        """The cheapest claim somebody holds of a SKU now, whether or not a line names it, or its deal runs still."""
+        """
+        The cheapest claim somebody holds of a SKU now, whether or not a line names it, or its deal runs still. Rain
+        checks are put in by themselves.
+        """
         held = (self.held(id_, sku, holder=holder, customer_id=customer_id) for id_ in self.claims)
-        return min((claim for claim in held if claim is not None), key=lambda claim: claim.price_minor, default=None)
+        claims = (claim for claim in held if claim is not None and claim.grant_id is None)
+        return min(claims, key=lambda claim: claim.price_minor, default=None)
 
     def held(self, claim_id: UUID | None, sku: str, *, holder: str | None, customer_id: UUID | None) -> Claim | None:
         """

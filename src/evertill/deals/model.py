@@ -160,6 +160,7 @@ class Claim(msgspec.Struct, frozen=True):
     order_id: UUID | None = None
     ended_because: Because | None = None
     network: int | None = None  # where it was asked for, hashed; None: not counted
+    grant_id: UUID | None = None  # it is a rain check, given with these: its deal does not count it
 
     def lives(self, moment: datetime) -> bool:
         """Whether its units are its holder's at this moment."""

@@ -81,7 +81,7 @@ ORDER BY asked.sku, found.begins_at, found.id
 
 -- claims_of_lines --
 -- Claims that lines of carts and sessions name ($1), whatever became of them, and those that browsers ($2) and customers
--- ($3) hold of SKUs ($4); each with the first moment of its deal's price.
+-- ($3) hold of SKUs ($4), rain checks apart; each with the first moment of its deal's price.
 SELECT claim.*, least(deal.begins_at, deal.members_from) AS reduced_from, sale_event.time_zone
   FROM claim
   JOIN deal ON deal.id = claim.deal_id
@@ -89,13 +89,15 @@ SELECT claim.*, least(deal.begins_at, deal.members_from) AS reduced_from, sale_e
  WHERE claim.id IN (SELECT unnest($1::uuid[])
                      UNION
                     SELECT id FROM claim WHERE holder = ANY ($2::text[]) AND sku = ANY ($4::text[]) AND state = 'held'
+                       AND grant_id IS NULL
                      UNION
-                    SELECT id FROM claim WHERE customer_id = ANY ($3::uuid[]) AND sku = ANY ($4::text[]) AND state = 'held')
+                    SELECT id FROM claim WHERE customer_id = ANY ($3::uuid[]) AND sku = ANY ($4::text[]) AND state = 'held'
+                       AND grant_id IS NULL)
 
 -- held_until --
--- Until when claims hold. A row without a claim brings the moment where there is none.
+-- Until when claims hold, and which of them are rain checks. A row without a claim brings the moment where there is none.
 WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS now)
-SELECT moment.now, claim.id, claim.expires_at, sale_event.time_zone
+SELECT moment.now, claim.id, claim.expires_at, claim.grant_id, sale_event.time_zone
   FROM moment
   LEFT JOIN (claim JOIN deal ON deal.id = claim.deal_id JOIN sale_event ON sale_event.id = deal.event_id)
     ON claim.id = ANY ($1::uuid[]) AND claim.state = 'held' AND claim.expires_at > moment.now

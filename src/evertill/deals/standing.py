@@ -47,13 +47,15 @@ class HeldUntil(msgspec.Struct, frozen=True):
 
     until: Mapping[UUID, datetime]  # only of those that hold
     moment: datetime
+    rain_checks: frozenset[UUID]  # those among them that are
 
 
 async def held_until(connection: Connection | Pool, claims: Collection[UUID]) -> HeldUntil:
     """How long claims hold their units yet; one that is missing holds none."""
     rows = await connection.fetch(sql["held_until"], list(claims))
     until = {row["id"]: at_home(row) for row in rows if row["id"] is not None}
-    return HeldUntil(until, rows[0]["now"])
+    rain_checks = frozenset(row["id"] for row in rows if row["grant_id"] is not None)
+    return HeldUntil(until, rows[0]["now"], rain_checks)
 
 
 def at_home(row: asyncpg.Record) -> datetime:

@@ -72,6 +72,8 @@ async def write_letter(
     except TemplateNotFound as error:
         raise LookupError(f"no letter of kind {kind}") from error
     told: dict[str, Any] = {"settings": settings, **facts}
+    if "currency" in facts:
+        told["money"] = lambda minor: format_money(minor, str(facts["currency"]), settings.locale)
     if "order_id" in facts:
         order = await view(pool, order_id=UUID(str(facts["order_id"])))
         told["order"] = order

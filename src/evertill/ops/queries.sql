@@ -185,13 +185,13 @@ SELECT id FROM customer WHERE email_folded = $1;
 SELECT id, name FROM staff WHERE id = ANY ($1::uuid[]);
 
 -- claims_of_deals --
--- What became of the claims for some deals ($1), by the state they are in now. Ids are made in the order of time: a claim
+-- What became of the claims for some deals ($1), rain checks apart, by the state they are in now. Ids are made in the order of time: a claim
 -- is no older than its deal, so from $2 on is all of them.
   SELECT deal_id, count(*) AS claims, count(*) FILTER (WHERE state = 'bought') AS bought,
          count(*) FILTER (WHERE state = 'released') AS released,
          coalesce(sum(quantity * price_minor) FILTER (WHERE state = 'bought'), 0)::bigint AS revenue_minor
     FROM claim
-   WHERE id >= $2 AND deal_id = ANY ($1::uuid[])
+   WHERE id >= $2 AND deal_id = ANY ($1::uuid[]) AND grant_id IS NULL
 GROUP BY deal_id;
 
 -- claims_by_minute --
@@ -201,6 +201,7 @@ GROUP BY deal_id;
          sum(quantity)::integer AS units, coalesce(sum(quantity) FILTER (WHERE state <> 'released'), 0)::integer AS kept
     FROM claim
    WHERE id >= $2 AND deal_id = ANY ($1::uuid[]) AND claimed_at <= $3 AND claimed_at > $3 - make_interval(mins => $4)
+     AND grant_id IS NULL
 GROUP BY deal_id, minutes_ago;
 
 -- skus_on_sale --

@@ -25,7 +25,7 @@ def _step(version: int, name: str) -> Migration:
 
 
 # One number per change of the schema. From version 2 on a Migration each; schema.sql is where they arrive.
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 MIGRATIONS: tuple[Migration, ...] = (
     _step(2, "0002_lines_and_pulses.sql"),
     _step(3, "0003_stock_movements.sql"),
@@ -35,6 +35,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _step(7, "0007_deals_at_the_till.sql"),
     _step(8, "0008_inside.sql"),
     _step(9, "0009_waiting.sql"),
+    _step(10, "0010_rain_checks.sql"),
 )
 
 

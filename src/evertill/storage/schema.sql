@@ -68,7 +68,7 @@ CREATE INDEX variant_by_price   ON variant (price_minor, sku);    -- shelves by 
 
 -- Units of one SKU. free = on_hand - claimed - sold.
 --   on_hand  in our hands: not yet shipped, whether spoken for or not
---   claimed  spoken for by an order whose payment has not ended yet
+--   claimed  spoken for by an order whose payment has not ended yet, by a claim, or by a rain check
 --   sold     paid for, not yet shipped (shipping takes it off on_hand and sold alike)
 -- never_oversold is the last judge of the first promise.
 CREATE TABLE stock (
@@ -398,6 +398,7 @@ CREATE TABLE claim (
     order_id       uuid,
     ended_at       timestamptz,
     ended_because  text,
+    grant_id       uuid,                                   -- it is a rain check, given with these: counted in stock alone
     CONSTRAINT claim_state_known       CHECK (state IN ('held', 'ordered', 'bought', 'released')),
     CONSTRAINT claim_quantity_sane     CHECK (quantity BETWEEN 1 AND 999),
     CONSTRAINT claim_price_positive    CHECK (price_minor > 0),
@@ -407,7 +408,7 @@ CREATE TABLE claim (
         CHECK (ended_because IN ('expired', 'removed', 'declined', 'stopped', 'cancelled', 'joined'))
 ) WITH (fillfactor = 70);
 -- One living claim for one thing by one holder: pressing twice finds the first.
-CREATE UNIQUE INDEX claim_one_each ON claim (deal_id, sku, holder) WHERE state = 'held';
+CREATE UNIQUE INDEX claim_one_each ON claim (deal_id, sku, holder) WHERE state = 'held' AND grant_id IS NULL;
 CREATE INDEX claim_of_holder   ON claim (holder)      WHERE state IN ('held', 'ordered');
 CREATE INDEX claim_of_customer ON claim (customer_id) WHERE customer_id IS NOT NULL AND state IN ('held', 'ordered');
 CREATE INDEX claim_due         ON claim (expires_at)  WHERE state = 'held';
@@ -471,6 +472,30 @@ CREATE UNIQUE INDEX waiting_one_offer ON waiting (claim_id) WHERE claim_id IS NO
 CREATE INDEX waiting_of_deal ON waiting (deal_id, joined_at) INCLUDE (offered_at);
 CREATE INDEX waiting_of_holder   ON waiting (holder);
 CREATE INDEX waiting_of_customer ON waiting (customer_id) WHERE customer_id IS NOT NULL;
+
+-- ---------------------------------------------------------------- rain checks
+
+-- Rain checks given at one time for a deal: who gave how many units, until when, and why. The rain checks themselves are
+-- claims that name it.
+CREATE TABLE rain_check_grant (
+    id          uuid        PRIMARY KEY,
+    deal_id     uuid        NOT NULL REFERENCES deal (id),
+    units       integer     NOT NULL,                      -- set aside by whoever gave: never more in rain checks
+    given       integer     NOT NULL,                      -- in rain checks, as they were given
+    granted_at  timestamptz NOT NULL,                      -- by the database's clock
+    ends_at     timestamptz NOT NULL,                      -- they are good until then
+    granted_by  uuid        REFERENCES staff (id),         -- null: the system itself
+    why         text        NOT NULL,
+    CONSTRAINT rain_check_grant_units_positive CHECK (units > 0),
+    CONSTRAINT rain_check_grant_within_units   CHECK (given BETWEEN 0 AND units),
+    CONSTRAINT rain_check_grant_ends_after     CHECK (ends_at > granted_at)
+);
+CREATE INDEX rain_check_grant_of_deal ON rain_check_grant (deal_id, id);
+
+-- Somebody has one rain check for one thing that is not redeemed or over, whatever they claim beside it.
+CREATE UNIQUE INDEX claim_one_rain_check ON claim (deal_id, sku, holder)
+    WHERE state IN ('held', 'ordered') AND grant_id IS NOT NULL;
+CREATE INDEX claim_of_grant ON claim (grant_id) WHERE grant_id IS NOT NULL;
 
 -- ---------------------------------------------------------------- checkout
 

@@ -40,6 +40,7 @@ _SLICES = (
     "waitingroom",
     "members",
     "deals",
+    "rainchecks",
 )
 
 
