@@ -169,6 +169,11 @@ async def site(settings: Settings, shop: Shop, connection: Connection) -> AsyncI
     await connection.execute("UPDATE waiting_room SET state = 'paused'")  # nothing moves by itself
     deal_id = new_id()
     await make_deal(connection, deal_id, "TEA")
+    grant_id = await connection.fetchval(
+        """INSERT INTO rain_check_grant (id, deal_id, units, given, granted_at, ends_at, why)
+           VALUES (gen_random_uuid(), $1, 1, 0, now(), now() + interval '1 day', '') RETURNING id""",
+        deal_id,
+    )
     app = build(settings, shop.signer)
     made = Site(
         app,
@@ -182,6 +187,7 @@ async def site(settings: Settings, shop: Shop, connection: Connection) -> AsyncI
             "ops.room_id": str(room_id),
             "ops.move": "pause",
             "ops.deal_id": str(deal_id),
+            "ops.grant_id": str(grant_id),
             "ops.event_id": str(await connection.fetchval("SELECT event_id FROM deal")),
             "ops.order_id": str(bought.order_id),  # type: ignore[union-attr]
             "ops.letter_id": str(new_id()),
@@ -343,6 +349,7 @@ MEANT_WELL = {
     "/cart/lines": {"sku": "MUG", "quantity": "1", "handle": "mug"},
     "/cart/lines/change": {"sku": "MUG", "quantity": "1"},
     "/cart/prices": {"price:MUG": "1250"},
+    "/cart/rain-checks": {"rain_check": str(new_id())},
     "/checkout": ADDRESS,
     "/checkout/{sealed:str}": ADDRESS,
     "/checkout/{sealed:str}/delivery": {"delivery": "std", "attempt": str(new_id())},
@@ -360,6 +367,19 @@ MEANT_WELL = {
         "reason": "received",
         "note": "they came",
         "form": str(new_id()),
+    },
+    "/ops/deals/{deal_id:uuid}/rain-checks": {
+        "who": "lost",
+        "since": "2026-11-27T08:00",
+        "until": "2026-11-27T09:00",
+        "emails": "ada@example.com",
+        "each": "1",
+        "sku": "TEA",
+        "units": "10",
+        "days": "3",
+        "reason": "because",
+        "form": str(new_id()),
+        "step": "look",
     },
     "/ops/rooms": {
         "title": "A rush",

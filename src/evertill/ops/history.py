@@ -40,6 +40,8 @@ _WORDS = {
     "extend_deal": "extended the deal",
     "end_deal": "ended the deal",
     "add_units": "changed the units of the deal",
+    "grant_rain_checks": "gave rain checks",
+    "withdraw_rain_checks": "withdrew open rain checks",
     "retry_letter": "had a letter tried again",
     "give_membership": "gave a membership",
     "end_membership": "ended a membership",

@@ -14,6 +14,7 @@ from evertill.ops import (
     live_routes,
     mail_routes,
     order_routes,
+    rain_check_routes,
     room_routes,
 )
 from evertill.ops.chart import chart
@@ -50,6 +51,7 @@ routes: Sequence[Any] = [
     *catalog_routes.routes,
     *event_routes.routes,
     *deal_routes.routes,
+    *rain_check_routes.routes,
     *room_routes.routes,
     *mail_routes.routes,
 ]

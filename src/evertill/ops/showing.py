@@ -56,6 +56,8 @@ DONE = {
     "deal-extend": ("good", "The deal lasts longer."),
     "deal-units": ("good", "The units are changed."),
     "deal-end": ("warning", "The deal is over. Claims that are held are honoured."),
+    "rain-checks": ("good", "The rain checks are given: their units are set aside, and their owners are told."),
+    "rain-checks-withdrawn": ("warning", "What was open of them is withdrawn, and its units are free."),
     "letter": ("note", "The letter is due at once. Reload in a moment."),
 }
 
