@@ -266,23 +266,6 @@ WOUNDS = (
         (("claim", {"state": "held", "order_id": None}),),
     ),
     Wound(
-        Kind.RAIN_CHECKS_DIFFER, "", "grant:",
-        ("UPDATE claim SET quantity = 2 WHERE grant_id IS NOT NULL",
-         "UPDATE stock SET claimed = claimed + 1 WHERE sku = 'LAST'"),
-        (("rain_check_grant", {"units": 3, "given": 1}), ("claim, summed", {"rain_checks": 1, "units": 2})),
-    ),
-    Wound(
-        Kind.RAIN_CHECK_NOT_IN_ORDER, "cancelled", "claim:",
-        ("UPDATE claim SET state = 'bought', order_id = $1 WHERE grant_id IS NOT NULL",
-         "UPDATE stock SET claimed = claimed - 1 WHERE sku = 'LAST'"),
-        (("claim", {"state": "bought", "order_id": "{order}"}), ("orders", {"state": "cancelled", "units": 0})),
-    ),
-    Wound(
-        Kind.RAIN_CHECK_PAST_END, "", "claim:",
-        (f"UPDATE claim SET expires_at = {PAST} WHERE grant_id IS NOT NULL",),
-        (("claim", {"state": "held", "order_id": None}),),
-    ),
-    Wound(
         Kind.OFFER_WITHOUT_CLAIM, "", "waiting:",
         (f"{_WAITS} SELECT gen_random_uuid(), deal_id, sku, 1, 'browser:a', 'offered', now(), '{NOBODY}', now(), now(),"
          " NULL FROM deal_sku WHERE sku = 'MUG'",),
@@ -301,6 +284,23 @@ WOUNDS = (
          " at, at FROM deal_sku, (VALUES ('missed', interval '1 minute', gen_random_uuid(), now()),"
          " ('waiting', interval '2 minutes', NULL, NULL)) AS row (state, ago, claim_id, at) WHERE sku = 'LAST'",),
         (("waiting", {"state": "waiting", "sku": "LAST"}), ("waiting, later", {"state": "missed"})),
+    ),
+    Wound(
+        Kind.RAIN_CHECKS_DIFFER, "", "grant:",
+        ("UPDATE claim SET quantity = 2 WHERE grant_id IS NOT NULL",
+         "UPDATE stock SET claimed = claimed + 1 WHERE sku = 'LAST'"),
+        (("rain_check_grant", {"units": 3, "given": 1}), ("claim, summed", {"rain_checks": 1, "units": 2})),
+    ),
+    Wound(
+        Kind.RAIN_CHECK_NOT_IN_ORDER, "cancelled", "claim:",
+        ("UPDATE claim SET state = 'bought', order_id = $1 WHERE grant_id IS NOT NULL",
+         "UPDATE stock SET claimed = claimed - 1 WHERE sku = 'LAST'"),
+        (("claim", {"state": "bought", "order_id": "{order}"}), ("orders", {"state": "cancelled", "units": 0})),
+    ),
+    Wound(
+        Kind.RAIN_CHECK_PAST_END, "", "claim:",
+        (f"UPDATE claim SET expires_at = {PAST} WHERE grant_id IS NOT NULL",),
+        (("claim", {"state": "held", "order_id": None}),),
     ),
     Wound(
         Kind.ORDER_WITHOUT_LINES, "cancelled", "order:{order}", ("DELETE FROM order_line WHERE order_id = $1",),
