@@ -24,7 +24,7 @@ from evertill import customers, staff
 from evertill.audit import Auditor
 from evertill.cart.purge import CartPurge
 from evertill.checkout.complete import Checkout
-from evertill.checkout.compose import House
+from evertill.checkout.model import House
 from evertill.checkout.purge import SessionPurge
 from evertill.checkout.sessions import Sessions
 from evertill.checkout.settling import Settling

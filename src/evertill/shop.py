@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from evertill.audit import Auditor
 from evertill.checkout.complete import Checkout
-from evertill.checkout.compose import House
+from evertill.checkout.model import House
 from evertill.checkout.sessions import Sessions
 from evertill.clock import Clock
 from evertill.deals import Claims

@@ -29,6 +29,7 @@ from evertill.settings import Settings
 from evertill.shop import Shop
 from evertill.storage import Connection
 from tests.buying import open_session, placing
+from tests.coding import make_code, open_with_code
 from tests.conftest import put_on_hand
 from tests.dealing import make_deal
 from tests.hearts import heart_of
@@ -99,6 +100,7 @@ class History:
         await Sender(shop.desk, settings=shop.settings, signer=shop.signer, clock=shop.clock).run_once()
         for event in await take_due_events(shop.desk, now=utc_now(), at_most=100):
             await event_sent(shop.desk, event_id=event.id, now=utc_now())
+        await self.with_codes()
         # And what is under way at this very moment.
         ledger.before.add("authorise")
         self.orders["held"] = await self.bought()
@@ -108,6 +110,17 @@ class History:
         await open_session(shop, ("MUG", 5), owner="browser:looking")
         await self.claimed()
         await self.rained()
+
+    async def with_codes(self) -> None:
+        """One code that was used, one that an order is being paid with."""
+        await make_code(self.shop.desk, uses_max=2, per_customer=1)
+        answer = await self.checkout.complete(placing(await open_with_code(self.shop, "SUMMER", ("LAST", 1, None))))
+        assert isinstance(answer, Completion)
+        self.orders["with a code"] = answer.order_id
+        session = await open_with_code(self.shop, "SUMMER", ("LAST", 1, None), owner="browser:ben")
+        placed = await self.shop.checkout.till.place(placing(session))
+        assert isinstance(placed, Placed)
+        self.orders["being paid with a code"] = placed.order_id
 
     async def claimed(self) -> None:
         """One claim that is held; one that a held order took over; one that was bought."""
@@ -301,6 +314,27 @@ WOUNDS = (
         Kind.RAIN_CHECK_PAST_END, "", "claim:",
         (f"UPDATE claim SET expires_at = {PAST} WHERE grant_id IS NOT NULL",),
         (("claim", {"state": "held", "order_id": None}),),
+    ),
+    Wound(
+        Kind.CODE_COUNTED, "", "code:SUMMER", ("UPDATE discount_code SET used = 0",),
+        (("discount_code", {"held": 1, "used": 0, "uses_max": 2}), ("code_use, summed", {"held": 1, "used": 1})),
+    ),
+    Wound(
+        Kind.CODE_OVERUSED, "", "code:SUMMER",
+        ("UPDATE code_use SET email = (SELECT email FROM code_use WHERE state = 'used')",),
+        (("discount_code", {"per_customer": 1}), ("code_use, summed", {"held": 1, "used": 1}),
+         ("code_use, summed of one customer", {"uses": 2, "customer_id": None})),
+    ),
+    Wound(
+        Kind.CODE_USE_NOT_IN_ORDER, "being paid with a code", "order:{order}",
+        ("UPDATE code_use SET amount_minor = amount_minor + 1 WHERE order_id = $1",),
+        (("orders", {"state": "pending", "code": "SUMMER", "discount_minor": 990}),
+         ("code_use", {"state": "held", "amount_minor": 991})),
+    ),
+    Wound(
+        Kind.ORDER_WITHOUT_CODE_USE, "with a code", "order:{order}",
+        ("UPDATE discount_code SET used = used - 1", "DELETE FROM code_use WHERE order_id = $1"),
+        (("orders", {"state": "confirmed", "code": "SUMMER"}), ("code_use", None)),
     ),
     Wound(
         Kind.ORDER_WITHOUT_LINES, "cancelled", "order:{order}", ("DELETE FROM order_line WHERE order_id = $1",),
@@ -542,11 +576,11 @@ async def test_what_the_provider_does_not_answer_is_held_and_no_anomaly(
     history.ledger.before.add("look_up")
     late = await audited(connection, minutes=40)
     assert {kind: count for kind, count in late.counts().items() if count} == {
-        Kind.HOLD_PAST_END: 2,
+        Kind.HOLD_PAST_END: 3,
         Kind.REFUND_PAST_DUE: 1,  # no finisher runs here
         Kind.LETTER_STUCK: await connection.fetchval("SELECT count(*) FROM outbox WHERE due_at IS NOT NULL"),
     }
-    assert await reconciler.run_once() == 2
+    assert await reconciler.run_once() == 3
     again = await audited(connection, minutes=40)
     assert again.counts()[Kind.HOLD_PAST_END] == 0
 

@@ -77,6 +77,10 @@ _PUT_INTO_OLDER_TABLES = (
     r"    list_price_minor .*\n", r"    deal_id           uuid,\n",
     r"    CONSTRAINT order_line_claim_is_of_a_deal .*\n", r", 'joined'",
     r"    grant_id       uuid,.*\n", r" AND grant_id IS NULL(?=;)",
+    r"    discount_minor   bigint .*\n", r"    code             text .*\n",
+    r"(?<=subtotal_minor) - discount_minor(?= \+)",
+    r"    CONSTRAINT orders_discount_has_code\n.*\n", r"    code_minor        bigint .*\n",
+    r"    CONSTRAINT order_line_code_within_total .*\n",
 )  # fmt: skip
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from evertill.address import Address
-from evertill.checkout.compose import House, Offered, check_wish, compose
-from evertill.checkout.model import SessionStatus, Want, Wish
+from evertill.checkout.compose import Offered, check_wish, compose
+from evertill.checkout.model import House, SessionStatus, Want, Wish
 from evertill.deals.costing import Cost
 from evertill.orders import Buyer
 from evertill.refusals import Invalid

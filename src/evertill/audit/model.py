@@ -104,6 +104,22 @@ class Kind(enum.StrEnum):
         "rain_check_past_end",
         "A rain check is past its end and still open: its units were not given back in time. Does the sweeper run?",
     )
+    CODE_COUNTED = (
+        "code_counted",
+        "A code counts more or fewer uses, held or used, than its orders say: set its counts to what they say.",
+    )
+    CODE_OVERUSED = (
+        "code_overused",
+        "A code was used more often than it may be, by all or by one customer: cancel what is too much.",
+    )
+    CODE_USE_NOT_IN_ORDER = (
+        "code_use_not_in_order",
+        "A code was used by an order that is not there, off, or of another code or amount: compare the two.",
+    )
+    ORDER_WITHOUT_CODE_USE = (
+        "order_without_code_use",
+        "An order has a code taken off, and no use of it is written: count the code's uses by its orders.",
+    )
     ORDER_WITHOUT_LINES = ("order_without_lines", "An order of nothing: find its lines in a backup, or cancel it.")
     LINE_WITHOUT_ORDER = ("line_without_order", "Lines of an order that is not there: find the order in a backup.")
     LINE_WITHOUT_CLAIM = (
@@ -112,7 +128,7 @@ class Kind(enum.StrEnum):
     )
     SUMS_DIFFER = (
         "sums_differ",
-        "An order is not the sum of its lines, delivery and tax: compare with the letter its buyer got.",
+        "An order is not the sum of its lines, code, delivery and tax: compare with the letter its buyer got.",
     )
     ORDER_WITHOUT_ATTEMPT = (
         "order_without_attempt",
@@ -242,6 +258,12 @@ CHECKS = (
         "A grant's units are its rain checks, within what was set aside; each is in one order, or open until its end",
         ("rain_check_grant", "claim", "orders", "order_line"),
         (Kind.RAIN_CHECKS_DIFFER, Kind.RAIN_CHECK_NOT_IN_ORDER, Kind.RAIN_CHECK_PAST_END),
+    ),
+    Check(
+        "codes",
+        "A code's uses are its orders, never more than it has, for all and for each customer",
+        ("discount_code", "code_use", "orders"),
+        (Kind.CODE_COUNTED, Kind.CODE_OVERUSED, Kind.CODE_USE_NOT_IN_ORDER, Kind.ORDER_WITHOUT_CODE_USE),
     ),
     Check(
         "lines",

@@ -23,6 +23,8 @@ UNION ALL SELECT 'deal', count(*) FROM deal
 UNION ALL SELECT 'claim', count(*) FROM claim
 UNION ALL SELECT 'waiting', count(*) FROM waiting
 UNION ALL SELECT 'rain_check_grant', count(*) FROM rain_check_grant
+UNION ALL SELECT 'discount_code', count(*) FROM discount_code
+UNION ALL SELECT 'code_use', count(*) FROM code_use
 UNION ALL SELECT 'checkout_session', count(*) FROM checkout_session
 UNION ALL SELECT 'attempt_key', count(*) FROM attempt_key
 UNION ALL SELECT 'outbox', count(*) FROM outbox
@@ -420,10 +422,117 @@ SELECT key, 'orders',
   LEFT JOIN orders ON orders.id = named.order_id
  WHERE is_claim AND named.order_id IS NOT NULL;
 
+-- find_codes --
+-- What a code counts are its uses; they are not more than it has, nor than each customer may, by account or by e-mail; a
+-- use that is held or used is of an order that is on, unless it was given back after the end of its code; an order that is
+-- on and has a code has its use.
+WITH spoken AS (
+    SELECT code, count(*) FILTER (WHERE state = 'held') AS held, count(*) FILTER (WHERE state = 'used') AS used
+      FROM code_use
+     GROUP BY code
+), had AS (
+    SELECT code, count(*) AS uses FROM code_use WHERE state <> 'released' AND customer_id IS NOT NULL
+     GROUP BY code, customer_id
+    UNION ALL
+    SELECT code, count(*) FROM code_use WHERE state <> 'released' AND email IS NOT NULL GROUP BY code, email
+), wrong AS (
+    SELECT 'code_counted' AS kind, 'code' AS about, coalesce(code.code, spoken.code) AS key
+      FROM discount_code AS code
+      FULL JOIN spoken ON spoken.code = code.code
+     WHERE (coalesce(code.held, 0), coalesce(code.used, 0)) <> (coalesce(spoken.held, 0), coalesce(spoken.used, 0))
+    UNION ALL
+    SELECT 'code_overused', 'code', code.code
+      FROM discount_code AS code
+     WHERE EXISTS (SELECT FROM spoken WHERE spoken.code = code.code AND spoken.held + spoken.used > code.uses_max)
+        OR EXISTS (SELECT FROM had WHERE had.code = code.code AND had.uses > code.per_customer)
+    UNION ALL
+    SELECT 'code_use_not_in_order', 'order', made.order_id::text
+      FROM code_use AS made
+      LEFT JOIN orders ON orders.id = made.order_id
+     WHERE made.state <> 'released'
+       AND (orders.id IS NULL OR orders.code IS DISTINCT FROM made.code
+            OR (orders.discount_minor, orders.currency) <> (made.amount_minor, made.currency)
+            OR CASE made.state WHEN 'held' THEN orders.state NOT IN ('pending', 'held')
+                               ELSE orders.state NOT IN ('confirmed', 'shipped') AND made.given_back_at IS NULL END)
+    UNION ALL
+    SELECT 'order_without_code_use', 'order', orders.id::text
+      FROM orders
+      LEFT JOIN code_use AS made ON made.order_id = orders.id AND made.code = orders.code
+     WHERE orders.code IS NOT NULL
+       AND (made.order_id IS NULL
+            OR made.state = 'released'
+               AND (orders.state IN ('pending', 'held', 'confirmed')
+                    OR orders.state = 'shipped' AND orders.refunded_minor < orders.total_minor))
+), placed AS (
+    SELECT kind, about, key, count(*) OVER (PARTITION BY kind) AS of_kind,
+           row_number() OVER (PARTITION BY kind ORDER BY key) AS place
+      FROM wrong
+)
+  SELECT kind, about, key, of_kind FROM placed WHERE place <= $1 ORDER BY kind, place;
+
+-- prove_codes --
+-- Of a code what it counts, what its uses sum up to, and the three who have most above the limit; of an order itself, and
+-- its use. An order's id is told from a code by its form: codes are written in capitals.
+WITH named AS (
+    SELECT key, CASE WHEN key ~ '^[0-9a-f]{8}-[0-9a-f]{4}-' THEN key::uuid END AS order_id
+      FROM unnest($1::text[]) AS key
+)
+SELECT key, 'discount_code' AS "table",
+       CASE WHEN code.code IS NOT NULL THEN json_build_object(
+           'code', code.code, 'uses_max', uses_max, 'held', held, 'used', used, 'per_customer', per_customer
+       ) END AS facts
+  FROM named
+  LEFT JOIN discount_code AS code ON code.code = key
+ WHERE order_id IS NULL
+UNION ALL
+SELECT key, 'code_use, summed',
+       json_build_object(
+           'held', count(made.order_id) FILTER (WHERE made.state = 'held'),
+           'used', count(made.order_id) FILTER (WHERE made.state = 'used')
+       )
+  FROM named
+  LEFT JOIN code_use AS made ON made.code = key
+ WHERE named.order_id IS NULL
+ GROUP BY key
+UNION ALL
+SELECT key, 'code_use, summed of one customer',
+       json_build_object('customer_id', most.customer_id, 'first', most.first, 'uses', most.uses)
+  FROM named
+  JOIN discount_code AS code ON code.code = key
+ CROSS JOIN LATERAL (
+        SELECT NULL::uuid AS customer_id, min(made.order_id::text) AS first, count(*) AS uses
+          FROM code_use AS made WHERE made.code = key AND made.state <> 'released' AND made.email IS NOT NULL
+         GROUP BY made.email HAVING count(*) > code.per_customer
+         UNION ALL
+        SELECT made.customer_id, min(made.order_id::text), count(*)
+          FROM code_use AS made WHERE made.code = key AND made.state <> 'released' AND made.customer_id IS NOT NULL
+         GROUP BY made.customer_id HAVING count(*) > code.per_customer
+         ORDER BY uses DESC, first
+         LIMIT 3
+       ) AS most
+UNION ALL
+SELECT key, 'orders',
+       CASE WHEN orders.id IS NOT NULL THEN json_build_object(
+           'id', orders.id, 'number', number, 'state', orders.state, 'code', orders.code, 'discount_minor', discount_minor
+       ) END
+  FROM named
+  LEFT JOIN orders ON orders.id = named.order_id
+ WHERE named.order_id IS NOT NULL
+UNION ALL
+SELECT key, 'code_use',
+       CASE WHEN made.order_id IS NOT NULL THEN json_build_object(
+           'order_id', made.order_id, 'code', made.code, 'amount_minor', made.amount_minor, 'state', made.state,
+           'given_back_at', made.given_back_at
+       ) END
+  FROM named
+  LEFT JOIN code_use AS made ON made.order_id = named.order_id
+ WHERE named.order_id IS NOT NULL;
+
 -- find_lines --
 -- An order has lines and is their sum; a line has its order, and its claim, while the order is on.
 WITH summed AS (
-    SELECT order_id, sum(total_minor) AS total_minor, bool_and(total_minor = unit_price_minor * quantity) AS multiplies
+    SELECT order_id, sum(total_minor) AS total_minor, sum(code_minor) AS code_minor,
+           bool_and(total_minor = unit_price_minor * quantity) AS multiplies
       FROM order_line
      GROUP BY order_id
 ), wrong AS (
@@ -434,8 +543,8 @@ WITH summed AS (
       FROM orders
       FULL JOIN summed ON summed.order_id = orders.id
      WHERE orders.id IS NULL OR summed.order_id IS NULL OR orders.subtotal_minor <> summed.total_minor
-        OR NOT summed.multiplies
-        OR orders.total_minor <> orders.subtotal_minor + orders.delivery_minor
+        OR NOT summed.multiplies OR orders.discount_minor <> summed.code_minor
+        OR orders.total_minor <> orders.subtotal_minor - orders.discount_minor + orders.delivery_minor
                                  + CASE WHEN orders.tax_included THEN 0 ELSE orders.tax_minor END
     UNION ALL
     SELECT DISTINCT 'line_without_claim', orders.id
@@ -455,7 +564,8 @@ WITH summed AS (
 -- prove_lines --
 SELECT key, 'orders' AS "table",
        CASE WHEN orders.id IS NOT NULL THEN json_build_object(
-           'id', id, 'number', number, 'state', state, 'subtotal_minor', subtotal_minor, 'delivery_minor', delivery_minor,
+           'id', id, 'number', number, 'state', state, 'subtotal_minor', subtotal_minor,
+           'discount_minor', discount_minor, 'delivery_minor', delivery_minor,
            'tax_minor', tax_minor, 'tax_included', tax_included, 'total_minor', total_minor
        ) END AS facts
   FROM unnest($1::text[]) AS key
@@ -464,7 +574,7 @@ UNION ALL
 SELECT key, 'order_line',
        CASE WHEN order_line.order_id IS NOT NULL THEN json_build_object(
            'order_id', order_id, 'line', line, 'sku', sku, 'quantity', quantity, 'unit_price_minor', unit_price_minor,
-           'total_minor', total_minor, 'claim_id', claim_id
+           'total_minor', total_minor, 'code_minor', code_minor, 'claim_id', claim_id
        ) END
   FROM unnest($1::text[]) AS key
   LEFT JOIN order_line ON order_line.order_id = key::uuid

@@ -8,8 +8,10 @@ import msgspec
 
 from evertill.address import check_address, is_country
 from evertill.checkout.delivery import PICKUP, choices_for
-from evertill.checkout.model import Choice, Line, Remark, SessionStatus, Severity, Terms, Want, Wish
+from evertill.checkout.model import Choice, House, Line, Remark, SessionStatus, Severity, Terms, Want, Wish
 from evertill.checkout.quote import quote
+from evertill.checkout.redeeming import redeem
+from evertill.codes import CODES_MAX, Rules
 from evertill.deals.costing import Cost
 from evertill.refusals import FieldProblem, Invalid
 
@@ -36,15 +38,6 @@ class Held(msgspec.Struct, frozen=True):
     cost: Cost
 
 
-class House(msgspec.Struct, frozen=True):
-    """What the shop has decided once: where it stands and how it states prices."""
-
-    country: str
-    currency: str
-    prices_include_tax: bool
-    locale: str = "en_GB"  # how amounts are written in sentences
-
-
 def check_wish(wish: Wish) -> None:
     """
     Refuse what no offer could mend.
@@ -62,6 +55,8 @@ def check_wish(wish: Wish) -> None:
             )
         if not 1 <= len(want.sku) <= 120 or "\x00" in want.sku:
             problems.append(FieldProblem(f"line_items.{position}.item.id", "A SKU of 1 to 120 characters."))
+    if len(wish.codes) > CODES_MAX or any("\x00" in code for code in wish.codes):
+        problems.append(FieldProblem("discounts.codes", f"At most {CODES_MAX} codes."))
     if problems:
         raise Invalid(
             "invalid", " ".join(f"{problem.field}: {problem.problem}" for problem in problems), fields=problems
@@ -74,6 +69,7 @@ def compose(
     house: House,
     *,
     claims: Mapping[UUID, Held] | None = None,
+    codes: Rules | None = None,
     agent: msgspec.Raw | None = None,
 ) -> tuple[Terms, SessionStatus]:
     """
@@ -86,10 +82,14 @@ def compose(
 
         claims: What the claims hold that the wish names; one that is missing holds nothing any more.
 
+        codes: The codes that the wish names, to whoever asks; None: it names none.
+
     Returns:
         The terms and READY or INCOMPLETE; INCOMPLETE comes with a remark of severity ERROR for each need.
     """
     lines, remarks = _lines(wish, offers, claims or {})
+    redeemed = redeem(wish.codes, lines, codes, house)
+    lines, remarks = redeemed.lines, [*remarks, *redeemed.remarks]
     address = wish.address
     country: str | None = None
     if address is not None and is_country(address.country):
@@ -109,6 +109,7 @@ def compose(
         ),
         remarks=tuple(remarks),
         agent=msgspec.Raw(b"null") if agent is None else agent,
+        code=redeemed.taken,
     )
     missing = not lines or any(remark.severity is Severity.ERROR for remark in remarks)
     return terms, SessionStatus.INCOMPLETE if missing else SessionStatus.READY
@@ -168,8 +169,9 @@ def line_of(name: str, sku: str, title: str, quantity: int, cost: Cost) -> Line:
     if cost.deal_id is None:
         return Line(name, sku, title, quantity, cost.price_minor)
     return Line(
-        name, sku, title, quantity, cost.price_minor, cost.list_minor, cost.deal_id, cost.claim_id, cost.lowest_minor
-    )
+        name, sku, title, quantity, cost.price_minor, cost.list_minor, cost.deal_id, cost.claim_id, cost.lowest_minor,
+        cost.deal_title, cost.takes_codes,
+    )  # fmt: skip
 
 
 def _choice(wish: Wish, choices: tuple[Choice, ...]) -> tuple[Choice | None, list[Remark]]:

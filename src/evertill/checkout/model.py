@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from evertill.address import Address
+from evertill.codes import Good, Taken
 from evertill.deals.costing import Cost
 from evertill.orders.details import Buyer
 
@@ -45,6 +46,12 @@ class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
     address: Address | None = None
     delivery: str | None = None  # code of a delivery choice
     vouched: bool = False  # a platform known to us answers for the buyer's e-mail and address
+    codes: tuple[str, ...] = ()  # as they were typed; one of them counts
+
+    @property
+    def email(self) -> str:
+        """The buyer's; "" where it is not told."""
+        return self.buyer.email if self.buyer else ""
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -59,15 +66,27 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     deal_id: UUID | None = None
     claim_id: UUID | None = None  # what holds its units; None: they are taken when paying
     lowest_minor: int | None = None  # of the 30 days before its deal
+    deal_title: str = ""
+    takes_codes: bool = True  # its deal does, or it has none
+    code_minor: int = 0  # what the session's code takes off this line
 
     @property
     def cost(self) -> Cost:
         """What one unit costs, beside what it costs without its deal."""
         list_minor = self.unit_price_minor if self.list_minor is None else self.list_minor
-        return Cost(list_minor, self.unit_price_minor, self.deal_id, self.claim_id, self.lowest_minor)
+        return Cost(
+            list_minor, self.unit_price_minor, self.deal_id, self.claim_id, self.lowest_minor, self.deal_title,
+            self.takes_codes,
+        )  # fmt: skip
+
+    @property
+    def good(self) -> Good:
+        """It as a code sees it."""
+        return Good(self.sku, self.quantity, self.total_minor, self.takes_codes)
 
     @property
     def total_minor(self) -> int:
+        """Before a code."""
         return self.unit_price_minor * self.quantity
 
 
@@ -91,6 +110,16 @@ class Quote(msgspec.Struct, frozen=True):
     tax_included: bool
     tax_rate_bp: int
     total_minor: int
+    discount_minor: int = 0  # what a code takes off the subtotal
+
+
+class House(msgspec.Struct, frozen=True):
+    """What the shop has decided once: where it stands and how it states prices."""
+
+    country: str
+    currency: str
+    prices_include_tax: bool
+    locale: str = "en_GB"  # how amounts are written in sentences
 
 
 class Severity(enum.StrEnum):
@@ -107,7 +136,7 @@ class Remark(msgspec.Struct, frozen=True):
     severity: Severity
     code: str  # stable: out_of_stock, quantity_adjusted, price_changed, address_invalid, …
     sentence: str
-    field: str = ""  # what it is about: "wants.0.quantity", "address.postcode", "buyer.email"
+    field: str = ""  # what it is about: "wants.0.quantity", "address.postcode", "buyer.email", "codes.0"
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -119,6 +148,7 @@ class Terms(msgspec.Struct, frozen=True):
     quote: Quote
     remarks: tuple[Remark, ...] = ()
     agent: msgspec.Raw = msgspec.Raw(b"null")  # what a protocol wants to remember, opaque here
+    code: Taken | None = None  # the one that counts, and what it takes off
 
 
 class Session(msgspec.Struct, frozen=True):

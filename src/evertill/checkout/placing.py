@@ -8,12 +8,16 @@ import asyncpg
 import msgspec
 
 from evertill import stock
-from evertill.checkout.compose import Held, House, Offered, chosen, compose
-from evertill.checkout.model import Line, Remark, Session, SessionStatus, Severity, Terms
+from evertill.checkout.compose import Held, Offered, chosen, compose
+from evertill.checkout.model import House, Line, Remark, Session, SessionStatus, Severity, Terms
 from evertill.checkout.records import encode, session_of
+from evertill.checkout.redeeming import redeem
 from evertill.checkout.sessions import no_such_session, not_changeable, title_of
 from evertill.checkout.settling import AttemptLocked
 from evertill.clock import Clock
+from evertill.codes import folded
+from evertill.codes.using import Buyer as CodeBuyer
+from evertill.codes.using import Uses, buyer_of, lock_codes
 from evertill.deals.carrying import Carried, Lost, lock_carried
 from evertill.deals.costing import Cost
 from evertill.deals.model import Claim
@@ -30,6 +34,7 @@ sql = Statements.of(__package__)
 stock_sql = Statements.of(stock.__name__)
 
 _NOBODY = Buyer()
+_LOOK_AGAIN = "Nothing was charged. Please look at the order again."
 
 
 class Placing(msgspec.Struct, frozen=True):
@@ -103,12 +108,16 @@ class Group:
         shelves: Mapping[str, Shelf],
         moves: stock.Moves,
         carried: Carried | None,
+        codes: Uses | None,
     ) -> dict[int, PlacingAnswer | Exception]:
         """
-        One answer per placing, in order of arrival; pure but for filling this group, the moves and what is carried.
+        One answer per placing, in order of arrival; pure but for filling this group, the moves, what is carried and the
+        uses of codes.
 
         Args:
             carried: Deals and claims; None: no line is at a deal's price.
+
+            codes: None: no session names one.
         """
         answers: dict[int, PlacingAnswer | Exception] = {}
         free = {sku: shelf.free for sku, shelf in shelves.items()}
@@ -122,7 +131,7 @@ class Group:
             elif (earlier := _earlier(ask, entry)) is not None:
                 answers[position] = earlier
             else:
-                answer = self._take(ask, entry.session, shelves, free, moves, carried)
+                answer = self._take(ask, entry.session, shelves, free, moves, carried, codes)
                 if isinstance(answer, Placed):
                     taking[entry.session.id] = answer.order_id
                 answers[position] = answer
@@ -136,6 +145,7 @@ class Group:
         free: dict[str, int],
         moves: stock.Moves,
         carried: Carried | None,
+        codes: Uses | None,
     ) -> PlacingAnswer | Exception:
         if session.status is not SessionStatus.READY:
             return _incomplete(session.terms)
@@ -152,7 +162,10 @@ class Group:
         if changed:
             offers, claims = _offered(session, shelves, free, carried)
             code, sentence = _changed(changed, offers, self._house)
-            return self._revise(ask, session, offers, claims, code, sentence)
+            return self._revise(ask, session, offers, claims, codes, code, sentence)
+        if session.terms.code is not None and (lost := _code_lost(session, carried, codes, self._house)):
+            offers, claims = _offered(session, shelves, free, carried)
+            return self._revise(ask, session, offers, claims, codes, *lost)
         if ask.total_minor is not None and ask.total_minor != session.terms.quote.total_minor:
             return self._refuse(
                 ask, session, "total_changed", "The total has changed since you saw it. Please look again."
@@ -161,13 +174,17 @@ class Group:
         (shortage,) = stock.allot(free, [unclaimed])
         if shortage is not None:
             offers, claims = _offered(session, shelves, free, carried)
-            return self._revise(ask, session, offers, claims, "out_of_stock", _short_sentence(lines, shortage))
+            sentence = _short_sentence(lines, shortage)
+            return self._revise(ask, session, offers, claims, codes, "out_of_stock", sentence)
         moves.claim(unclaimed)
         placed = self._order(ask, session)
         for line in lines:
             if line.claim_id is not None:
                 assert carried is not None  # it was looked at
                 carried.order(line.claim_id, placed.order_id)
+        if session.terms.code is not None:
+            assert codes is not None  # it was looked at
+            codes.hold(placed.order_id, session.terms.code, _code_buyer(session), session.terms.quote.currency)
         self._taken.append((ask, placed))
         return placed
 
@@ -196,11 +213,15 @@ class Group:
         session: Session,
         offers: Mapping[str, Offered],
         claims: Mapping[UUID, Held],
+        codes: Uses | None,
         code: str,
         sentence: str,
     ) -> NotPlaced:
         """The terms no longer hold: offer what can still be had of them, and say so. Nothing is taken."""
-        terms, status = compose(session.terms.wish, offers, self._house, claims=claims, agent=session.terms.agent)
+        rules = codes.rules(_code_buyer(session)) if codes is not None else None
+        terms, status = compose(
+            session.terms.wish, offers, self._house, claims=claims, codes=rules, agent=session.terms.agent
+        )
         terms = msgspec.structs.replace(terms, remarks=(Remark(Severity.WARNING, code, sentence), *terms.remarks))
         revised = msgspec.structs.replace(
             session, terms=terms, status=status, version=session.version + 1, updated_at=ask.now
@@ -248,7 +269,8 @@ class Group:
                 (placed.order_id, wanted.order_number, session.id, session.channel, session.customer_id,
                  buyer.email if buyer else "", quote.currency, quote.subtotal_minor, quote.delivery_minor,
                  quote.tax_minor, quote.tax_included, quote.total_minor, choice.code, details, ask.now,
-                 wanted.attempt_id, self._provider_name, wanted.method, ask.now + self._answer_within)
+                 wanted.attempt_id, self._provider_name, wanted.method, ask.now + self._answer_within,
+                 quote.discount_minor, session.terms.code.code if session.terms.code else None)
             )  # fmt: skip
             lines += [
                 (
@@ -261,13 +283,14 @@ class Group:
                     line.list_minor,
                     line.deal_id,
                     line.claim_id,
+                    line.code_minor,
                 )
                 for number, line in enumerate(session.terms.lines, start=1)
             ]
             keys.append((ask.key.scope, ask.key.name, ask.key.fingerprint, None, placed.order_id, ask.now))
         for ask, refused in self._refused:
             keys.append((ask.key.scope, ask.key.name, ask.key.fingerprint, encode(refused), None, ask.now))
-        return [*_transposed(orders, 19), *_transposed(lines, 9), *_transposed(keys, 6)]
+        return [*_transposed(orders, 21), *_transposed(lines, 10), *_transposed(keys, 6)]
 
 
 def _transposed(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
@@ -344,16 +367,47 @@ def _offered(
             )
             if best is not None:
                 known = lowest.get((want.sku, best.deal_id))
-                cost = Cost(cost.list_minor, best.price_minor, best.deal_id, lowest_minor=known)
+                cost = Cost(
+                    cost.list_minor, best.price_minor, best.deal_id, lowest_minor=known, deal_title=best.deal.title,
+                    takes_codes=best.deal.stackable,
+                )  # fmt: skip
             if want.claim_id is not None:
                 claim = _claim(want.claim_id, want.sku, want.quantity, session, carried)
                 if isinstance(claim, Claim):
                     price = min(claim.price_minor, shelf.unit_price_minor)
                     known = lowest.get((want.sku, claim.deal_id))
-                    claimed = Cost(shelf.unit_price_minor, price, claim.deal_id, claim.id, known)
+                    deal = carried.deal(claim.deal_id)
+                    claimed = Cost(
+                        shelf.unit_price_minor, price, claim.deal_id, claim.id, known, deal.title, deal.stackable
+                    )
                     claims[claim.id] = Held(claim.sku, claim.quantity, claimed)
         offers[want.sku] = Offered(shelf.title, cost, max(free.get(want.sku, 0), 0))
     return offers, claims
+
+
+def _code_lost(session: Session, carried: Carried | None, codes: Uses | None, house: House) -> tuple[str, str] | None:
+    """Why a session's code takes off something else now than was shown, with a sentence; None: it holds as it was."""
+    assert codes is not None  # they are locked where a session names one
+    terms = session.terms
+    lines = [
+        line if line.deal_id is None or carried is None
+        else msgspec.structs.replace(line, takes_codes=carried.deal(line.deal_id).stackable)
+        for line in terms.lines
+    ]  # fmt: skip
+    now = redeem(terms.wish.codes, lines, codes.rules(_code_buyer(session)), house)
+    if now.taken == terms.code and [line.code_minor for line in now.lines] == [each.code_minor for each in terms.lines]:
+        return None
+    assert terms.code is not None
+    said = next(
+        (remark for remark in now.remarks if folded(terms.wish.codes[int(remark.field[6:])]) == terms.code.code), None
+    )
+    if said is None:
+        return "total_changed", f"What your code takes off has changed. {_LOOK_AGAIN}"
+    return said.code, f"{said.sentence} {_LOOK_AGAIN}"
+
+
+def _code_buyer(session: Session) -> CodeBuyer:
+    return buyer_of(session.customer_id, session.terms.wish.email)
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -387,7 +441,7 @@ def _changed(changed: Sequence[Changed], offers: Mapping[str, Offered], house: H
     prices = [_was(each.line, each.now, house) for each in changed if isinstance(each.now, int)]
     if prices:
         said.append(f"A price has changed since you saw it: {'; '.join(prices)}.")
-    return code, " ".join([*said, "Nothing was charged. Please look at the order again."])
+    return code, " ".join([*said, _LOOK_AGAIN])
 
 
 def _was(line: Line, price_minor: int, house: House) -> str:
@@ -398,7 +452,7 @@ def _was(line: Line, price_minor: int, house: House) -> str:
 def _short_sentence(lines: Sequence[Line], shortage: stock.Shortage) -> str:
     title = next(line.title for line in lines if line.sku == shortage.sku)
     left = f"only {shortage.free} left" if shortage.free > 0 else "sold out"
-    return f"{title}: {left} at this moment. Nothing was charged. Please look at the order again."
+    return f"{title}: {left} at this moment. {_LOOK_AGAIN}"
 
 
 async def lock_sessions(connection: Connection, placings: Sequence[tuple[int, Placing]]) -> dict[int, Locked]:
@@ -456,6 +510,25 @@ async def lock_deals_of(
         return None
     customers = {session.customer_id for session in sessions if session.customer_id is not None}
     return await lock_carried(connection, deals=deals, claims=claims, customers=customers, clock=clock)
+
+
+async def lock_codes_of(
+    connection: Connection,
+    locked: Mapping[int, Locked],
+    attempts: Mapping[UUID, AttemptLocked],
+    clock: Clock | None,
+) -> Uses | None:
+    """Codes of a group, locked behind its claims. None, and nothing asked: nobody of it names one."""
+    naming = [
+        entry.session
+        for entry in locked.values()
+        if entry.session.status is SessionStatus.READY and entry.session.terms.wish.codes
+    ]
+    codes = {folded(code) for session in naming for code in session.terms.wish.codes} - {""}
+    codes |= {attempt.code for attempt in attempts.values() if attempt.code is not None}
+    if not codes:
+        return None
+    return await lock_codes(connection, codes, [_code_buyer(session) for session in naming], clock)
 
 
 async def lock_stock(

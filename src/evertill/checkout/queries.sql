@@ -103,7 +103,7 @@ ORDER BY session.id
 -- order of sessions. So what is read of an order is of this moment, not of the snapshot; and whoever waits for a
 -- session in order to pay it waits here, before anybody holds stock.
   SELECT attempt.id, attempt.order_id, attempt.state, orders.state AS order_state, orders.state_reason,
-         orders.session_id, orders.number, orders.email, orders.total_minor, orders.currency,
+         orders.session_id, orders.number, orders.email, orders.total_minor, orders.currency, orders.code,
          ARRAY(SELECT sku FROM order_line WHERE order_line.order_id = attempt.order_id ORDER BY line) AS skus,
          ARRAY(SELECT quantity FROM order_line WHERE order_line.order_id = attempt.order_id ORDER BY line) AS quantities,
          ARRAY(SELECT claim_id FROM order_line
@@ -119,14 +119,16 @@ ORDER BY session.id, attempt.id
 -- New orders of a group with their lines, payment attempts and keys, and their sessions on the way.
 WITH placed AS (
     INSERT INTO orders (id, number, session_id, channel, customer_id, email, state, currency, subtotal_minor,
-                        delivery_minor, tax_minor, tax_included, total_minor, delivery, details, placed_at)
+                        delivery_minor, tax_minor, tax_included, total_minor, delivery, details, placed_at,
+                        discount_minor, code)
     SELECT id, number, session_id, channel, customer_id, email, 'pending', currency, subtotal_minor,
-           delivery_minor, tax_minor, tax_included, total_minor, delivery, details::json, placed_at
+           delivery_minor, tax_minor, tax_included, total_minor, delivery, details::json, placed_at,
+           discount_minor, code
       FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::bigint[],
                   $9::bigint[], $10::bigint[], $11::boolean[], $12::bigint[], $13::text[], $14::text[],
-                  $15::timestamptz[])
+                  $15::timestamptz[], $20::bigint[], $21::text[])
         AS row (id, number, session_id, channel, customer_id, email, currency, subtotal_minor,
-                delivery_minor, tax_minor, tax_included, total_minor, delivery, details, placed_at)
+                delivery_minor, tax_minor, tax_included, total_minor, delivery, details, placed_at, discount_minor, code)
 ), attempted AS (
     INSERT INTO payment_attempt (id, order_id, provider, method, amount_minor, currency, state, recorded_at, next_look_at)
     SELECT id, order_id, provider, method, amount_minor, currency, 'recorded', recorded_at, next_look_at
@@ -135,12 +137,12 @@ WITH placed AS (
         AS row (id, order_id, provider, method, amount_minor, currency, recorded_at, next_look_at)
 ), lined AS (
     INSERT INTO order_line (order_id, line, sku, title, quantity, unit_price_minor, total_minor, list_price_minor,
-                            deal_id, claim_id)
+                            deal_id, claim_id, code_minor)
     SELECT order_id, line, sku, title, quantity, unit_price_minor, unit_price_minor * quantity, list_price_minor,
-           deal_id, claim_id
-      FROM unnest($20::uuid[], $21::smallint[], $22::text[], $23::text[], $24::integer[], $25::bigint[], $26::bigint[],
-                  $27::uuid[], $28::uuid[])
-        AS row (order_id, line, sku, title, quantity, unit_price_minor, list_price_minor, deal_id, claim_id)
+           deal_id, claim_id, code_minor
+      FROM unnest($22::uuid[], $23::smallint[], $24::text[], $25::text[], $26::integer[], $27::bigint[], $28::bigint[],
+                  $29::uuid[], $30::uuid[], $31::bigint[])
+        AS row (order_id, line, sku, title, quantity, unit_price_minor, list_price_minor, deal_id, claim_id, code_minor)
 ), moved AS (
     UPDATE checkout_session AS session
        SET status = 'completing', order_id = row.order_id, updated_at = row.placed_at, version = session.version + 1
@@ -149,7 +151,7 @@ WITH placed AS (
 )
 INSERT INTO attempt_key (scope, key, fingerprint, answer, order_id, created_at)
 SELECT scope, key, fingerprint, answer::json, order_id, created_at
-  FROM unnest($29::text[], $30::text[], $31::bytea[], $32::text[], $33::uuid[], $34::timestamptz[])
+  FROM unnest($32::text[], $33::text[], $34::bytea[], $35::text[], $36::uuid[], $37::timestamptz[])
     AS row (scope, key, fingerprint, answer, order_id, created_at)
  ORDER BY scope, key;
 

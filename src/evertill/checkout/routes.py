@@ -5,6 +5,7 @@ The checkout's pages: where to, how, then look at it all and pay.
     /checkout/{session}        the same again, to change it
     /checkout/{session}/delivery
     /checkout/{session}/pay    everything at a glance; the button that buys
+    /checkout/{session}/code   a code is put in, or taken out again
 
 Each step posts to its own address and leads on with 303. The API (ucp/) calls the same verbs.
 """
@@ -27,12 +28,15 @@ from evertill.checkout.delivery import delivery_price
 from evertill.checkout.model import Session, SessionStatus, Severity, Want, Wish
 from evertill.checkout.placing import NotPlaced, Placing
 from evertill.checkout.sessions import Opening, Revision, get_session, no_such_session, not_changeable
+from evertill.codes import CODE_CHARACTERS, Why
+from evertill.codes.guessing import BY_BROWSER, count_guess, take_guess_back
+from evertill.customers.tries import network_of
 from evertill.deals.standing import HeldUntil, held_until
 from evertill.idempotency import Key, fingerprint_of
 from evertill.ids import new_id
 from evertill.orders import Address, Buyer, OrderState, order_link
 from evertill.payments.sandbox import TOKENS, sentence_of
-from evertill.refusals import FieldProblem, Invalid, Refusal
+from evertill.refusals import FieldProblem, Invalid, Refusal, TooMany
 from evertill.shop import Shop
 from evertill.waitingroom.checking import check_line, note_bought
 from evertill.web.browser import ShopRequest, Visitor, read_form, shop_of, visitor_of
@@ -183,6 +187,49 @@ async def pay(request: ShopRequest, sealed: FromPath[str]) -> Response[str] | Re
     await _empty_cart(request, answer.session)
     note_bought(request, visitor)
     return await see_other(request, order_link(shop.signer, answer.order_id))
+
+
+@post("/checkout/{sealed:str}/code", status_code=303)
+async def change_code(request: ShopRequest, sealed: FromPath[str]) -> Response[str] | Redirect:
+    """Put a code in, or take it out. One that takes nothing off leaves the session as it was, and why is said."""
+    form = await read_form(request)
+    session = await _session(request, sealed)
+    if elsewhere := await _ended(request, session):
+        return elsewhere
+    before = session.terms.wish
+    if form.get("verb") == "remove":
+        await _revise(request, session, msgspec.structs.replace(before, codes=()), form)
+        return await see_other(request, _path(shop_of(request), session, "pay"))
+    typed = form.get("code", "")[: CODE_CHARACTERS.stop].strip()
+    if not typed:
+        problem = FieldProblem("code", "Type the code, or leave it: your order needs none.")
+        return await _pay_page(request, session, code_problem=problem)
+    try:
+        session = await _try_code(request, session, typed, form)
+    except TooMany as refusal:
+        answer = await _pay_page(
+            request, session, code_problem=FieldProblem("code", refusal.sentence), typed=typed, status=refusal.status
+        )
+        answer.headers["Retry-After"] = str(refusal.retry_after_seconds)
+        return answer
+    if session.terms.code is not None:
+        return await see_other(request, _path(shop_of(request), session, "pay"))
+    said = next(
+        (remark.sentence for remark in session.terms.remarks if remark.field == "codes.0"), "It takes nothing off."
+    )
+    session = await _revise(request, session, before, {})
+    return await _pay_page(request, session, code_problem=FieldProblem("code", said), typed=typed)
+
+
+async def _try_code(request: ShopRequest, session: Session, typed: str, form: Mapping[str, str]) -> Session:
+    """The session with that code, whether it holds or not; a guess is counted."""
+    shop, visitor = shop_of(request), await visitor_of(request)
+    network, now = network_of(request.client.host if request.client else None), shop.clock()
+    await count_guess(shop.desk, BY_BROWSER, who=visitor.owner, network=network, now=now)
+    session = await _revise(request, session, msgspec.structs.replace(session.terms.wish, codes=(typed,)), form)
+    if not any(remark.code == Why.UNKNOWN for remark in session.terms.remarks):
+        await take_guess_back(shop.desk, BY_BROWSER, who=visitor.owner, network=network, now=now)
+    return session
 
 
 def _beside_the_cards(refusal: Invalid) -> Invalid:
@@ -383,7 +430,14 @@ def _place(address: Address | None, locale: str) -> str:
 
 
 async def _pay_page(
-    request: ShopRequest, session: Session, *, refusal: Refusal | None = None, method: str = ""
+    request: ShopRequest,
+    session: Session,
+    *,
+    refusal: Refusal | None = None,
+    method: str = "",
+    code_problem: FieldProblem | None = None,
+    typed: str = "",
+    status: int = 422,
 ) -> Response[str]:
     shop = shop_of(request)
     address = session.terms.wish.address
@@ -398,9 +452,12 @@ async def _pay_page(
         "method": method if method in _SAID else _METHODS[0][0],
         "refusal": refusal,
         "can_pay": session.status is SessionStatus.READY,
+        "code_attempt": str(new_id()),
+        "code_problems": (code_problem,) if code_problem else (),
+        "typed": typed or next(iter(session.terms.wish.codes), ""),
         "steps": _STEPS,
     }
-    return await page(request, "checkout/pay.html", context, status=422 if refusal else 200)
+    return await page(request, "checkout/pay.html", context, status=status if refusal or code_problem else 200)
 
 
 # The sandbox's ways to pay, as its buyer reads them.
@@ -415,5 +472,5 @@ _SAID = {
 _METHODS = tuple((token, *_SAID[token]) for token in TOKENS if token in _SAID)
 
 routes = [
-    start, open_session, address_again, change_address, delivery, choose_delivery, pay_page, pay,
+    start, open_session, address_again, change_address, delivery, choose_delivery, pay_page, pay, change_code,
 ]  # fmt: skip

@@ -12,9 +12,11 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from evertill.checkout.compose import Held, House, Offered, check_wish, compose
-from evertill.checkout.model import Session, SessionStatus, Wish
+from evertill.checkout.compose import Held, Offered, check_wish, compose
+from evertill.checkout.model import House, Session, SessionStatus, Wish
 from evertill.checkout.records import encode, session_of
+from evertill.codes import folded
+from evertill.codes.using import Uses, buyer_of, read_codes
 from evertill.deals.costing import Cost, Costs, costs_of
 from evertill.idempotency import Key, Recorded, check_same
 from evertill.ids import new_id
@@ -96,6 +98,7 @@ class Sessions:
             known = await _recall(connection, asks)
             sessions = await _read(connection, [ask.session_id for ask in asks if isinstance(ask, Revision)])
             market = await read_market(connection, asks)
+            codes = await _codes(connection, asks)
             answers: list[Session | Exception] = []
             opened: dict[UUID, tuple[Opening, Session]] = {}
             revised: dict[UUID, tuple[Revision, Session]] = {}
@@ -108,7 +111,7 @@ class Sessions:
                 elif name in names:  # its twin stands in this very group: it will find the answer on record
                     answers.append(_ChangedMeanwhile())
                 else:
-                    answer = self._decide(ask, sessions, market)
+                    answer = self._decide(ask, sessions, market, codes)
                     if isinstance(answer, Session):
                         if isinstance(ask, Opening):
                             opened[answer.id] = (ask, answer)
@@ -126,11 +129,12 @@ class Sessions:
         ]
 
     def _decide(
-        self, ask: Opening | Revision, sessions: Mapping[UUID, Session], market: "Market"
+        self, ask: Opening | Revision, sessions: Mapping[UUID, Session], market: "Market", codes: Uses | None
     ) -> Session | Exception:
         if isinstance(ask, Opening):
             offers, claims = market.offered(ask.wish, owner=ask.owner, customer_id=ask.customer_id)
-            terms, status = compose(ask.wish, offers, self._house, claims=claims, agent=ask.agent)
+            rules = codes.rules(buyer_of(ask.customer_id, ask.wish.email)) if codes is not None else None
+            terms, status = compose(ask.wish, offers, self._house, claims=claims, codes=rules, agent=ask.agent)
             return Session(
                 id=new_id(), status=status, channel=ask.channel, owner=ask.owner, customer_id=ask.customer_id,
                 order_id=None, version=1, terms=terms, created_at=ask.now, updated_at=ask.now,
@@ -147,7 +151,8 @@ class Sessions:
             )
         offers, claims = market.offered(ask.wish, owner=ask.owner, customer_id=ask.customer_id)
         agent = ask.agent or session.terms.agent
-        terms, status = compose(ask.wish, offers, self._house, claims=claims, agent=agent)
+        rules = codes.rules(buyer_of(ask.customer_id, ask.wish.email)) if codes is not None else None
+        terms, status = compose(ask.wish, offers, self._house, claims=claims, codes=rules, agent=agent)
         return msgspec.structs.replace(
             session, terms=terms, status=status, version=session.version + 1, updated_at=ask.now,
             customer_id=ask.customer_id,
@@ -236,6 +241,15 @@ async def read_market(connection: Connection, asks: Sequence[Opening | Revision]
         return Market(offers, None)
     customers = {ask.customer_id for ask in asks if ask.customer_id is not None}
     return Market(offers, await costs_of(connection, skus=dealt, customers=customers, claims=claims))
+
+
+async def _codes(connection: Connection, asks: Sequence[Opening | Revision]) -> Uses | None:
+    """The codes of a group's wishes; None, and nothing asked: they name none."""
+    naming = [(ask, ask.wish) for ask in asks if ask.wish is not None and ask.wish.codes]
+    if not naming:
+        return None
+    codes = {folded(code) for _, wish in naming for code in wish.codes} - {""}
+    return await read_codes(connection, codes, [buyer_of(ask.customer_id, wish.email) for ask, wish in naming])
 
 
 def title_of(title: str, option_values: Sequence[str]) -> str:

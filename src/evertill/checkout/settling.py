@@ -10,6 +10,7 @@ import msgspec
 from evertill import stock
 from evertill.checkout.model import SessionStatus
 from evertill.checkout.records import encode
+from evertill.codes.using import Uses
 from evertill.deals.carrying import Carried
 from evertill.ids import id_at
 from evertill.money import Money
@@ -55,6 +56,7 @@ class AttemptLocked(msgspec.Struct, frozen=True):
     total: Money
     units: tuple[tuple[str, int], ...]
     claims: tuple[UUID, ...]  # that it took over
+    code: str | None  # that took something off
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -81,10 +83,11 @@ def settle_all(
     attempts: Mapping[UUID, AttemptLocked],
     moves: stock.Moves,
     carried: Carried | None,
+    codes: Uses | None,
 ) -> tuple[list[Settlement], list[LateYes], dict[int, Settled]]:
     """
     Decide what each ending means: units sold or released, the order confirmed, declined or held. Its claims are bought,
-    or held again for a while; where the order was given up, they are released.
+    or held again for a while; where the order was given up, they are released. Its code is used, or to be had again.
 
     An attempt that has ended before keeps its first ending; a yes that comes after a no is only to be let go.
     """
@@ -112,6 +115,9 @@ def settle_all(
                 moves.release(attempt.units)
                 if carried is not None:
                     moves.claim(carried.decline(attempt.claims, for_good=settlement.reason in _FOR_GOOD))
+            if attempt.code is not None and settlement.order_state is not OrderState.HELD:
+                assert codes is not None  # it is locked with the attempt
+                codes.end(attempt.order_id, used=settlement.order_state is OrderState.CONFIRMED)
             answers[position] = Settled(attempt.order_id, settlement.order_state, settlement.reason, ended_now=True)
     return list(endings.values()), list(late.values()), answers
 
@@ -143,6 +149,7 @@ async def lock_attempts(connection: Connection, settlings: Sequence[tuple[int, S
             total=Money(row["currency"], row["total_minor"]),
             units=tuple(zip(row["skus"], row["quantities"], strict=True)),
             claims=tuple(row["claims"]),
+            code=row["code"],
         )
         for row in rows
     }

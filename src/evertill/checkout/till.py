@@ -6,13 +6,14 @@ The till: turns checkout sessions into orders, in groups.
                                         the provider is called, outside everything   ▼
     settle ─► lock sessions, orders, attempts ─► lock stock ─► write endings, orders, sessions, stock, outbox ─► commit
 
-Where a line is at a deal's price, deals and claims are locked behind the stock, and written after it.
+Where a line is at a deal's price, deals and claims are locked behind the stock, and written after it; where a code
+takes something off, codes behind those.
 
 Placings and settlings that come while a group is being written form the next group, in one transaction
-of at most nine round trips, whatever its size; with deals in it, of sixteen. An order that fails (sold out, price
-changed) fails alone. Rows are locked in one order everywhere, by staff too: sessions, orders, attempts, stock, deals,
-claims; within each by key. Stock is locked once, for what is placed and what is settled together. Two workers that meet
-all the same are told so by the database, and whoever is told begins anew.
+of at most nine round trips, whatever its size; with deals in it, of sixteen; with codes, of four more. An order that
+fails (sold out, price changed) fails alone. Rows are locked in one order everywhere, by staff too: sessions, orders,
+attempts, stock, deals, claims, codes; within each by key. Stock is locked once, for what is placed and what is settled
+together. Two workers that meet all the same are told so by the database, and whoever is told begins anew.
 """
 
 from collections.abc import Sequence
@@ -21,8 +22,17 @@ from datetime import timedelta
 import asyncpg
 
 from evertill import stock
-from evertill.checkout.compose import House
-from evertill.checkout.placing import Group, Locked, Placing, PlacingAnswer, lock_deals_of, lock_sessions, lock_stock
+from evertill.checkout.model import House
+from evertill.checkout.placing import (
+    Group,
+    Locked,
+    Placing,
+    PlacingAnswer,
+    lock_codes_of,
+    lock_deals_of,
+    lock_sessions,
+    lock_stock,
+)
 from evertill.checkout.settling import Settled, Settling, lock_attempts, settle_all, write_endings, write_late
 from evertill.checkout.takings import Takings
 from evertill.clock import Clock
@@ -86,12 +96,15 @@ class Till:
             attempts = await lock_attempts(connection, settlings)
             shelves = await lock_stock(connection, locked, attempts)
             carried = await lock_deals_of(connection, locked, attempts, self._clock)
-            answers |= placed.decide(placings, locked, shelves, moves, carried)
-            endings, late, settled = settle_all(settlings, attempts, moves, carried)
+            codes = await lock_codes_of(connection, locked, attempts, self._clock)
+            answers |= placed.decide(placings, locked, shelves, moves, carried, codes)
+            endings, late, settled = settle_all(settlings, attempts, moves, carried, codes)
             answers |= settled
             moved = await stock.move_stock(connection, moves)
             if carried is not None:
                 await carried.write(connection)
+            if codes is not None:
+                await codes.write(connection)
             await placed.write(connection)
             await write_endings(connection, endings)
             await write_late(connection, late)

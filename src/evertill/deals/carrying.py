@@ -110,6 +110,10 @@ class Carried:
         """The deals on a SKU that are locked here."""
         return [offer.deal for offer in self._offers.values() if sku in offer.skus]
 
+    def deal(self, deal_id: UUID) -> Deal:
+        """One that is locked here: of a line, or of its claim."""
+        return self._offers[deal_id].deal
+
     def member(self, customer_id: UUID | None) -> bool:
         return customer_id in self._members
 

@@ -29,6 +29,8 @@ class Cost(msgspec.Struct, frozen=True):
     deal_id: UUID | None = None  # whose price it is; None: the list price
     claim_id: UUID | None = None  # what holds it at that price
     lowest_minor: int | None = None  # of the 30 days before that deal; None: nobody knows, or there is no deal
+    deal_title: str = ""
+    takes_codes: bool = True  # whether a code may take something off on top of that deal
 
     @property
     def saving(self) -> Saving | None:
@@ -46,6 +48,8 @@ class Costs(msgspec.Struct, frozen=True):
     claims: Mapping[UUID, Claim]
     lowest: Mapping[tuple[str, UUID], int | None]  # by SKU and deal
     members: frozenset[UUID]
+    titles: Mapping[UUID, str]  # of the deals that claims are of
+    no_codes: frozenset[UUID]  # those of them on top of which no code takes anything off
 
     def cost(self, sku: str, list_minor: int, *, customer_id: UUID | None) -> Cost:
         """Of a unit that nobody has claimed."""
@@ -54,7 +58,10 @@ class Costs(msgspec.Struct, frozen=True):
         )
         if best is None:
             return Cost(list_minor, list_minor)
-        return Cost(list_minor, best.price_minor, best.deal_id, lowest_minor=self.lowest.get((sku, best.deal_id)))
+        return Cost(
+            list_minor, best.price_minor, best.deal_id, lowest_minor=self.lowest.get((sku, best.deal_id)),
+            deal_title=best.deal.title, takes_codes=best.deal.stackable,
+        )  # fmt: skip
 
     def to_claim(self, sku: str, list_minor: int, *, customer_id: UUID | None) -> Applied | None:
         """The deal of which it would have to be claimed, to cost less."""
@@ -90,7 +97,8 @@ class Costs(msgspec.Struct, frozen=True):
         """Of a unit that is claimed: as it was claimed, never above the list price."""
         return Cost(
             list_minor, min(claim.price_minor, list_minor), claim.deal_id, claim.id,
-            self.lowest.get((claim.sku, claim.deal_id)),
+            self.lowest.get((claim.sku, claim.deal_id)), self.titles.get(claim.deal_id, ""),
+            claim.deal_id not in self.no_codes,
         )  # fmt: skip
 
 
@@ -128,6 +136,8 @@ async def costs_of(
         claims={row["id"]: msgspec.structs.replace(claim_of(row), expires_at=at_home(row)) for row in rows},
         lowest=dict(zip(asked, lowest, strict=True)),
         members=frozenset(await members_among(connection, customers, seen.moment) if picky else ()),
+        titles={row["deal_id"]: row["title"] for row in rows},
+        no_codes=frozenset(row["deal_id"] for row in rows if not row["stackable"]),
     )
 
 

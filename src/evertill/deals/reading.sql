@@ -82,7 +82,8 @@ ORDER BY asked.sku, found.begins_at, found.id
 -- claims_of_lines --
 -- Claims that lines of carts and sessions name ($1), whatever became of them, and those that browsers ($2) and customers
 -- ($3) hold of SKUs ($4), rain checks apart; each with the first moment of its deal's price.
-SELECT claim.*, least(deal.begins_at, deal.members_from) AS reduced_from, sale_event.time_zone
+SELECT claim.*, least(deal.begins_at, deal.members_from) AS reduced_from, deal.title, deal.stackable,
+       sale_event.time_zone
   FROM claim
   JOIN deal ON deal.id = claim.deal_id
   JOIN sale_event ON sale_event.id = deal.event_id

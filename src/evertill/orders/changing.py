@@ -17,6 +17,7 @@ import asyncpg
 
 from evertill import payments
 from evertill.clock import Clock
+from evertill.codes.using import give_back as give_code_back
 from evertill.deals.carrying import give_back
 from evertill.money import Money, format_money
 from evertill.notices import enqueue
@@ -76,8 +77,8 @@ async def ship(pool: Pool, *, provider: Provider, order_id: UUID, staff_id: UUID
 
 async def cancel(pool: Pool, *, provider: Provider, order_id: UUID, staff_id: UUID, reason: str, clock: Clock) -> None:
     """
-    Call off a confirmed order: its units are free again, and its deals' again while those run; its reservation is let
-    go. Doing it again changes nothing.
+    Call off a confirmed order: its units are free again, its deals' and its code's again while those run; its
+    reservation is let go. Doing it again changes nothing.
 
     Raises:
         NotFound: There is no such order.
@@ -102,6 +103,7 @@ async def cancel(pool: Pool, *, provider: Provider, order_id: UUID, staff_id: UU
         await connection.execute(sql["cancel"], order_id, now, reason)
         await connection.execute(sql["free_units"], order_id)
         await give_back(connection, order_id=order_id)
+        await give_code_back(connection, order_id=order_id)
         if order["email"]:
             facts = {"order_id": str(order_id)}
             await enqueue(connection, kind="order_cancelled", recipient=order["email"], facts=facts, now=now)

@@ -17,6 +17,7 @@ import asyncpg
 
 from evertill import payments
 from evertill.clock import Clock
+from evertill.codes.using import give_back as give_code_back
 from evertill.deals.carrying import give_back
 from evertill.ids import new_id
 from evertill.money import Money
@@ -148,7 +149,7 @@ async def carry_out_refund(
 ) -> Ending:
     """
     Ask the provider for a recorded refund and write what came of it; the buyer is told once it is done. Once all of an
-    order is given back, so are its units of deals that run.
+    order is given back, so are its units of deals that run, and the use of its code.
     """
     ending = await within(provider.refund(attempt_id, refund_id, amount), provider.name, "refund", seconds=_SECONDS)
     log.info("refund order=%s refund=%s ending=%s", order_id, refund_id, ending)
@@ -167,6 +168,7 @@ async def carry_out_refund(
         else:
             if order["refunded_minor"] == order["total_minor"]:
                 await give_back(connection, order_id=order_id)
+                await give_code_back(connection, order_id=order_id)
             facts = {"order_id": str(order_id), "amount_minor": amount.minor}
             await _tell(connection, "order_refunded", order, facts, now)
     return ending

@@ -41,6 +41,7 @@ class OrderLine(msgspec.Struct, frozen=True):
     quantity: int
     unit_price_minor: int
     total_minor: int
+    code_minor: int  # what the order's code takes off it
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -60,6 +61,8 @@ class Order(msgspec.Struct, frozen=True):
     tax_minor: int
     tax_included: bool
     total_minor: int
+    discount_minor: int
+    code: str | None  # that took it off
     refunded_minor: int
     delivery: str
     details: Details

@@ -1,12 +1,12 @@
 -- order --
 SELECT id, number, session_id, channel, customer_id, email, state, state_reason, currency, subtotal_minor,
-       delivery_minor, tax_minor, tax_included, total_minor, refunded_minor, delivery, details, placed_at,
-       settled_at, shipped_at, cancelled_at
+       delivery_minor, tax_minor, tax_included, total_minor, discount_minor, code, refunded_minor, delivery, details,
+       placed_at, settled_at, shipped_at, cancelled_at
   FROM orders
  WHERE id = $1;
 
 -- lines --
-  SELECT line, sku, title, quantity, unit_price_minor, total_minor
+  SELECT line, sku, title, quantity, unit_price_minor, total_minor, code_minor
     FROM order_line
    WHERE order_id = $1
 ORDER BY line;
