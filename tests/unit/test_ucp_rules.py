@@ -8,10 +8,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evertill.checkout.compose import House, Offered, compose
-from evertill.checkout.model import Want, Wish
+from evertill.checkout.compose import Offered, compose
+from evertill.checkout.model import House, Want, Wish
 from evertill.checkout.quote import quote
 from evertill.checkout.tax import rate_bp
+from evertill.clock import utc_now
+from evertill.codes import Code, Kind, Rules
 from evertill.deals.costing import Cost
 from evertill.refusals import Refusal
 from evertill.signing import Signer
@@ -21,7 +23,7 @@ from evertill.ucp.outside import NotCallable, check_address
 from evertill.ucp.platforms import OURS, Agent, Platforms, in_common, owner_of
 from evertill.ucp.profiles import Capability, Declared, PublicKey, read_profile
 from evertill.ucp.signatures import SigningKey, check_request, content_digest
-from evertill.ucp.wire import CHECKOUT, FULFILLMENT, ORDER, VERSION
+from evertill.ucp.wire import CHECKOUT, DISCOUNT, FULFILLMENT, ORDER, VERSION
 
 AGENT = Agent("agent:a.example/p", "https://a.example/p", OURS)
 HOUSE = House("GB", "GBP", True)
@@ -33,26 +35,37 @@ HOUSE = House("GB", "GBP", True)
     country=st.sampled_from(["GB", "FI", "HU", "US"]),
     included=st.booleans(),
     option=st.sampled_from(["std", "express"]),
+    off=st.none() | st.tuples(st.sampled_from(Kind), st.integers(1, 9_999)),
 )
-def test_amounts_add_up(price: int, quantity: int, country: str, included: bool, option: str) -> None:
+def test_amounts_add_up(
+    price: int, quantity: int, country: str, included: bool, option: str, off: tuple[Kind, int] | None
+) -> None:
     """Entries add up to the total, lines to their entry, and the total is the quote's, for any country and price."""
+    codes = "[]" if off is None else '["summer"]'
     body = (
         f'{{"line_items":[{{"item":{{"id":"A"}},"quantity":{quantity}}}],"fulfillment":{{"methods":[{{"type":"shipping",'
-        f'"destinations":[{{"address_country":"{country}"}}],"groups":[{{"selected_option_id":"{option}"}}]}}]}}}}'
+        f'"destinations":[{{"address_country":"{country}"}}],"groups":[{{"selected_option_id":"{option}"}}]}}]}},'
+        f'"discounts":{{"codes":{codes}}}}}'
     )
     wish, _ = wish_of(checkout_asked(body.encode()), AGENT)
-    terms, _ = compose(wish, {"A": Offered("A", Cost(price, price), 10_000)}, House("GB", "GBP", included))
+    now = utc_now()
+    kind, value = off or (Kind.PERCENT, 1)
+    code = Code("SUMMER", kind, value, "GBP", now, None, None, None, 0, 0, 0, None)
+    rules = Rules(now, {"SUMMER": code}, {}, True)
+    terms, _ = compose(wish, {"A": Offered("A", Cost(price, price), 10_000)}, House("GB", "GBP", included), codes=rules)
     asked = terms.quote
     *entries, total = totals(
-        asked.subtotal_minor, asked.delivery_minor, asked.tax_minor, included=included, rate_bp=asked.tax_rate_bp
-    )
+        asked.subtotal_minor, asked.discount_minor, asked.delivery_minor, asked.tax_minor, included=included,
+        rate_bp=asked.tax_rate_bp,
+    )  # fmt: skip
     assert sum(entry.amount for entry in entries) == total.amount == asked.total_minor
     assert [entry.type for entry in entries].count("subtotal") == 1
     for entry in entries:
-        assert entry.amount > 0
+        sign = -1 if entry.type == "items_discount" else 1
+        assert sign * entry.amount > 0
         if entry.lines:
             assert sum(line.amount for line in entry.lines) == entry.amount
-            assert all(line.amount > 0 for line in entry.lines)
+            assert all(sign * line.amount > 0 for line in entry.lines)
     assert ("tax" in [entry.type for entry in entries]) == (not included and asked.tax_minor > 0)
 
 
@@ -87,6 +100,8 @@ def test_only_a_sandbox_vouches() -> None:
         ({}, ()),
         ({CHECKOUT: VERSION}, (CHECKOUT,)),
         ({CHECKOUT: VERSION, FULFILLMENT: VERSION, ORDER: VERSION}, (CHECKOUT, FULFILLMENT, ORDER)),
+        ({CHECKOUT: VERSION, DISCOUNT: VERSION}, (CHECKOUT, DISCOUNT)),
+        ({DISCOUNT: VERSION, ORDER: VERSION}, (ORDER,)),
         ({FULFILLMENT: VERSION, ORDER: VERSION}, (ORDER,)),
         ({CHECKOUT: "2026-01-11", FULFILLMENT: VERSION}, ()),
         ({CHECKOUT: VERSION, "com.example.other": VERSION}, (CHECKOUT,)),

@@ -39,7 +39,7 @@ def public_part(key: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in key.items() if name != "d"}
 
 
-SHOPPING = tuple(f"dev.ucp.shopping.{word}" for word in ("checkout", "order", "fulfillment"))
+SHOPPING = tuple(f"dev.ucp.shopping.{word}" for word in ("checkout", "order", "fulfillment", "discount"))
 
 
 @contextmanager

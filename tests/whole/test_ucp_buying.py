@@ -285,3 +285,89 @@ def test_hooks_are_there_in_test_mode_only(tmp_path_factory: pytest.TempPathFact
         assert stranger.open(("MUG", 1)).json()["code"] == "invalid_profile_url"
     finally:
         shop.stop()
+
+
+# ---------------------------------------------------------------- deals and codes
+
+
+def discounts_add_up(checkout: dict[str, Any]) -> bool:
+    """Whatever is taken off is in applied, in its lines and in the totals, the same everywhere."""
+    applied = checkout["discounts"]["applied"]
+    of_lines = {f"$.line_items[{at}]": line for at, line in enumerate(checkout["line_items"])}
+    assert all(each["amount"] == sum(part["amount"] for part in each["allocations"]) > 0 for each in applied)
+    for path, line in of_lines.items():
+        said = {total["type"]: total["amount"] for total in line["totals"]}
+        mine = sum(part["amount"] for each in applied for part in each["allocations"] if part["path"] == path)
+        assert said.get("items_discount", 0) == -mine
+        assert said["subtotal"] == line["item"]["price"] * line["quantity"]
+        assert said["total"] == said["subtotal"] - mine
+    *parts, total = checkout["totals"]
+    said = {part["type"]: part["amount"] for part in parts}
+    assert said.get("items_discount", 0) == -sum(each["amount"] for each in applied)
+    assert all(sum(line["amount"] for line in part.get("lines", ())) in (0, part["amount"]) for part in parts)
+    whole: int = total["amount"]
+    return sum(said.values()) == whole
+
+
+def test_deals_and_codes_are_told_in_the_shape_of_discounts(platform: Platform) -> None:
+    """A deal by itself at the list price less what it takes off; a code after it; both of their lines."""
+    checkout = platform.open(("DEALT", 2), ("TEA", 1), discounts={"codes": ["summer"]}).json()
+    deal, code = checkout["discounts"]["applied"]
+    assert deal == {
+        "title": "A fifth off", "amount": 400, "automatic": True, "method": "each", "priority": 1,
+        "allocations": [{"path": "$.line_items[0]", "amount": 400}],
+    }  # fmt: skip
+    assert code == {
+        "title": "10% off", "code": "SUMMER", "amount": 210, "method": "each", "priority": 2,
+        "allocations": [{"path": "$.line_items[0]", "amount": 160}, {"path": "$.line_items[1]", "amount": 50}],
+    }  # fmt: skip
+    assert checkout["discounts"]["codes"] == ["summer"]
+    assert discounts_add_up(checkout)
+    done = platform.complete(checkout["id"]).json()
+    assert done["status"] == "completed"
+    assert discounts_add_up(done)
+    order = platform.http.get(f"/orders/{done['order']['id']}").json()
+    *parts, total = order["totals"]
+    assert total["amount"] == done["totals"][-1]["amount"] == sum(part["amount"] for part in parts)
+
+
+def test_codes_replace_those_before_and_an_empty_list_clears_them(platform: Platform) -> None:
+    """A revision says all that is wanted, codes too; the same key, the same answer."""
+    checkout = platform.open(("MUG", 1), discounts={"codes": ["SUMMER"]}).json()
+    body = wanted(("MUG", 1), discounts={"codes": []})
+    key = {"Idempotency-Key": str(uuid4())}
+    first, again = [
+        platform.http.put(f"/checkout-sessions/{checkout['id']}", json=body, headers=key).json() for _ in range(2)
+    ]
+    assert first["discounts"] == again["discounts"] == {"codes": [], "applied": []}
+    assert first["totals"][-1]["amount"] == checkout["totals"][-1]["amount"] + 125
+    other = platform.http.put(
+        f"/checkout-sessions/{checkout['id']}", json=wanted(("MUG", 1), discounts={"codes": ["SUMMER"]}), headers=key
+    )
+    assert other.status_code == 409
+
+
+def test_rejected_codes_are_said_by_the_standard_s_names(platform: Platform) -> None:
+    """A warning for each that does not count, with its place; the checkout can be completed all the same."""
+    codes = ["NO-SUCH", "summer", "SUMMER"]
+    checkout = platform.open(("MUG", 1), discounts={"codes": codes}).json()
+    assert checkout["status"] == "ready_for_complete"
+    assert checkout["discounts"]["codes"] == codes
+    said = [(message["type"], message["code"], message["path"]) for message in checkout["messages"]]
+    assert said == [
+        ("warning", "discount_code_invalid", "$.discounts.codes[0]"),
+        ("warning", "discount_code_already_applied", "$.discounts.codes[2]"),
+    ]
+    too_many = platform.open(("MUG", 1), discounts={"codes": [f"C{number}" for number in range(6)]})
+    assert too_many.status_code == 400
+    assert "discounts.codes" in too_many.json()["content"]
+
+
+def test_whoever_knows_of_no_discounts_is_told_prices_alone(served_shop: Serving) -> None:
+    """The deal's price is the price, codes are not heard, and nothing is in a shape that was not agreed on."""
+    with served_profiles({"plain.json": profile(*SHOPPING[:3])}) as platforms:
+        plain = Platform(served_shop, f"{platforms}/plain.json")
+        checkout = plain.open(("DEALT", 2), discounts={"codes": ["SUMMER"]}).json()
+    assert "discounts" not in checkout
+    assert checkout["line_items"][0]["item"]["price"] == 800
+    assert [total["type"] for total in checkout["totals"]] == ["subtotal", "fulfillment", "total"]

@@ -60,6 +60,13 @@ def configuration(platforms: str) -> dict[str, Any]:
         },
         "webhooks": {"simulate": True, "signed": True, "retries": True, "wait_seconds": 6},
         "idempotency": {"age_hook": True, "outage_hook": True},
+        "discount": {
+            "valid_code": "SUMMER",
+            "invalid_code": "NO-SUCH-CODE",
+            "case_insensitive": True,
+            "rejected_messages": True,
+            "automatic": {"product_id": "DEALT", "quantity": 2},
+        },
         "eligibility": {"unrecognized": "org.example.unknown_club"},
     }
 
@@ -70,7 +77,9 @@ checkout.cancel checkout.complete_order checkout.completed_immutable checkout.cr
 checkout.create_valid checkout.deterministic_logic checkout.error_body_valid_json checkout.idempotency_conflict
 checkout.protocol_error_shape checkout.response_body_valid_json checkout.response_fields checkout.retrieve
 checkout.unavailable_all_error_envelope checkout.unavailable_business_outcome checkout.update
-discovery.endpoints_https discovery.profile_cache_control discovery.profile_no_redirect
+discount.accept_one_reject_one discount.applied_fields discount.automatic_no_code_0408
+discount.case_insensitive_codes_0408 discount.empty_clears discount.rejected_via_messages discount.single_applied
+discount.unknown_code_rejected discovery.endpoints_https discovery.profile_cache_control discovery.profile_no_redirect
 discovery.reject_http_profile_url discovery.rest_endpoint discovery.reverse_domain_names discovery.version
 eligibility.unrecognized_ignored eligibility.unrecognized_not_blocking fulfillment.method_shape
 fulfillment.option_shape fulfillment.single_group_default idempotency.conflict_409 idempotency.storage_fail_closed

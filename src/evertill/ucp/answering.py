@@ -8,17 +8,22 @@ import msgspec
 
 from evertill.checkout.compose import chosen
 from evertill.checkout.delivery import delivery_price
-from evertill.checkout.model import Choice, Line, Remark, Session, SessionStatus, Severity
+from evertill.checkout.model import Choice, Line, Remark, Session, SessionStatus, Severity, Terms
+from evertill.codes import Kind, Why
 from evertill.money import portion
 from evertill.orders import Order, OrderState
 from evertill.ucp.asking import Memo
 from evertill.ucp.wire import (
+    DISCOUNT,
     FULFILLMENT,
     Adjustment,
+    Allocation,
+    AppliedDiscount,
     AvailableMethod,
     BuyerAsked,
     CheckoutAnswer,
     Destination,
+    DiscountsAnswer,
     Envelope,
     Expectation,
     FulfillmentAnswer,
@@ -57,7 +62,21 @@ IN_PROGRESS = Message(
 )
 _EXPIRED = Message(type="info", code="session_expired", content="This checkout has expired. Start a new one.")
 # Codes the standard names for what is missing; ours stay as they are.
-_CODES = {"email_needed": "missing", "address_needed": "missing", "delivery_needed": "missing"}
+_CODES = {
+    "email_needed": "missing",
+    "address_needed": "missing",
+    "delivery_needed": "missing",
+    Why.UNKNOWN.value: "discount_code_invalid",
+    Why.NOT_YET.value: "discount_code_invalid",
+    Why.OVER.value: "discount_code_expired",
+    Why.USED_UP.value: "discount_code_expired",
+    Why.YOURS_USED.value: "discount_code_user_ineligible",
+    Why.NOBODY.value: "discount_code_user_not_logged_in",
+    Why.BELOW_MINIMUM.value: "discount_code_invalid",
+    Why.APPLIES_TO_NOTHING.value: "discount_code_combination_disallowed",
+    Why.ONE_ONLY.value: "discount_code_combination_disallowed",
+    Why.TWICE.value: "discount_code_already_applied",
+}
 _DESTINATION = "$.fulfillment.methods[0].destinations"
 _PATHS = {
     "delivery": "$.fulfillment.methods[0].groups[0].selected_option_id",
@@ -99,6 +118,8 @@ def checkout_answer(
     """
     terms, memo = session.terms, memo_of(session)
     quote = terms.quote
+    discounting = DISCOUNT in envelope.capabilities
+    dealt = sum(_dealt(line) for line in terms.lines) if discounting else 0
     status = _STATUS[session.status]
     said = (*messages, *_messages(terms.remarks, session.status), *_claims(memo))
     if session.expired(now):
@@ -110,9 +131,10 @@ def checkout_answer(
         id=name,
         status=status,
         currency=quote.currency,
-        line_items=tuple(_line_item(line) for line in terms.lines),
+        line_items=tuple(_line_item(line, dealt=_dealt(line) if discounting else 0) for line in terms.lines),
         totals=totals(
-            quote.subtotal_minor,
+            quote.subtotal_minor + dealt,
+            quote.discount_minor + dealt,
             quote.delivery_minor,
             quote.tax_minor,
             included=quote.tax_included,
@@ -122,6 +144,7 @@ def checkout_answer(
         expires_at=session.expires_at,
         buyer=_buyer(session),
         fulfillment=_fulfillment(session, memo) if FULFILLMENT in envelope.capabilities else None,
+        discounts=_discounts(terms) if discounting else None,
         messages=said,
         payment=PaymentAnswer((instrument,)) if instrument else None,
         order=order,
@@ -137,20 +160,30 @@ def unavailable(session: Session) -> tuple[Message, ...]:
     )
 
 
+def standard_code(code: str) -> str:
+    """A remark's code in the standard's word, where it has one."""
+    return _CODES.get(code, code)
+
+
 def totals(
-    subtotal_minor: int, delivery_minor: int, tax_minor: int, *, included: bool, rate_bp: int
+    subtotal_minor: int, discount_minor: int, delivery_minor: int, tax_minor: int, *, included: bool, rate_bp: int
 ) -> tuple[Total, ...]:
     """
-    Amounts that add up to the last one.
+    Amounts that add up to the last one. Discounts are all of lines, and negative.
 
     Prices that contain tax say so in the lines under them, since an entry of type tax would be added to the sum.
     """
     goods_tax = portion(subtotal_minor, rate_bp=rate_bp, of_included=included) if included else 0
-    delivery_tax = tax_minor - goods_tax if included else 0
+    paid_tax = portion(subtotal_minor - discount_minor, rate_bp=rate_bp, of_included=included) if included else 0
+    delivery_tax = tax_minor - paid_tax if included else 0
     said = " (incl. VAT)" if included and rate_bp else ""
     entries = [
         Total("subtotal", subtotal_minor, f"Subtotal{said}", _parts("Goods", subtotal_minor, goods_tax, rate_bp))
     ]
+    if discount_minor:
+        parts = _parts("Discount", discount_minor, goods_tax - paid_tax, rate_bp)
+        parts = tuple(TotalLine(part.display_text, -part.amount) for part in parts)
+        entries.append(Total("items_discount", -discount_minor, f"Discount{said}", parts))
     if delivery_minor:
         parts = _parts("Delivery", delivery_minor, delivery_tax, rate_bp)
         entries.append(Total("fulfillment", delivery_minor, f"Delivery{said}", parts))
@@ -173,13 +206,55 @@ def _percent(rate_bp: int) -> str:
     return f"{rate_bp / 100:g}%"
 
 
-def _line_item(line: Line) -> LineItem:
+def _line_item(line: Line, *, dealt: int) -> LineItem:
+    """A line: where its deal is told as a discount, at its list price."""
     return LineItem(
         line.line_id,
-        Item(line.sku, line.title, line.unit_price_minor),
+        Item(line.sku, line.title, line.unit_price_minor + dealt // line.quantity),
         line.quantity,
-        (Total("subtotal", line.total_minor), Total("total", line.total_minor)),
+        line_totals(line.total_minor + dealt, line.code_minor + dealt),
     )
+
+
+def line_totals(subtotal_minor: int, discount_minor: int) -> tuple[Total, ...]:
+    """A line's amounts, that add up to its last one."""
+    discount = (Total("items_discount", -discount_minor),) if discount_minor else ()
+    return (Total("subtotal", subtotal_minor), *discount, Total("total", subtotal_minor - discount_minor))
+
+
+def _dealt(line: Line) -> int:
+    """What its deal takes off a line: of one unit, so many times."""
+    return (line.cost.list_minor - line.unit_price_minor) * line.quantity
+
+
+def _discounts(terms: Terms) -> DiscountsAnswer:
+    """Deals, which count by themselves, in the order of their lines; then the code."""
+    by_deal: dict[UUID, list[tuple[int, Line]]] = {}
+    for position, line in enumerate(terms.lines):
+        if line.deal_id is not None and _dealt(line):
+            by_deal.setdefault(line.deal_id, []).append((position, line))
+    applied = [
+        AppliedDiscount(
+            lines[0][1].deal_title or "Deal",
+            sum(_dealt(line) for _, line in lines),
+            "each",
+            1,
+            tuple(Allocation(f"$.line_items[{position}]", _dealt(line)) for position, line in lines),
+            automatic=True,
+        )
+        for lines in by_deal.values()
+    ]
+    if terms.code is not None:
+        percent = terms.code.kind is Kind.PERCENT
+        allocations = tuple(
+            Allocation(f"$.line_items[{position}]", line.code_minor)
+            for position, line in enumerate(terms.lines)
+            if line.code_minor
+        )
+        title = f"{terms.code.value / 100:g}% off" if percent else "Off with a code"
+        method = "each" if percent else "across"
+        applied.append(AppliedDiscount(title, terms.code.amount_minor, method, 2, allocations, code=terms.code.code))
+    return DiscountsAnswer(terms.wish.codes, tuple(applied))
 
 
 def _buyer(session: Session) -> BuyerAsked | None:
@@ -208,7 +283,9 @@ def _messages(remarks: Sequence[Remark], status: SessionStatus) -> tuple[Message
             else:
                 dropped.append(position)
                 path = "$.line_items"
-        code = _CODES.get(remark.code, remark.code)
+        elif remark.field.startswith("codes."):
+            path = f"$.discounts.codes[{remark.field.partition('.')[2]}]"
+        code = standard_code(remark.code)
         if remark.severity is not Severity.ERROR:
             said.append(Message(remark.severity.value, code, remark.sentence, path=path))
         elif status is SessionStatus.INCOMPLETE:
@@ -309,7 +386,7 @@ def order_answer(
                 line_id,
                 Item(line.sku, line.title, line.unit_price_minor),
                 quantity,
-                (Total("subtotal", total), Total("total", total)),
+                line_totals(total, 0 if gone else line.code_minor),
                 "removed" if gone else "fulfilled" if shipped else "processing",
             )
         )
@@ -325,6 +402,7 @@ def order_answer(
         fulfillment=_order_fulfillment(order, units, expected=not gone),
         totals=totals(
             order.subtotal_minor,
+            order.discount_minor,
             order.delivery_minor,
             order.tax_minor,
             included=order.tax_included,

@@ -11,6 +11,7 @@ from evertill.orders import Address, Buyer
 from evertill.refusals import Malformed, WrongContentType
 from evertill.ucp.platforms import Agent
 from evertill.ucp.wire import (
+    DISCOUNT,
     BuyerAsked,
     CheckoutAsked,
     CompleteAsked,
@@ -131,7 +132,8 @@ def wish_of(asked: CheckoutAsked, agent: Agent) -> tuple[Wish, Memo]:
     """
     What a platform wants in our words, and what to remember of its own.
 
-    A platform that says nothing of delivery gets what needs no address: the goods are collected.
+    A platform that says nothing of delivery gets what needs no address: the goods are collected. Codes are heard from
+    those who know of discounts.
     """
     method = _method(asked.fulfillment)
     claims = asked.context.eligibility if asked.context else None
@@ -157,7 +159,9 @@ def wish_of(asked: CheckoutAsked, agent: Agent) -> tuple[Wish, Memo]:
             if destination is not None:
                 address = _address(destination, buyer)
     wants = tuple(Want(line.item.id, int(line.quantity), line.id or "") for line in asked.line_items)
-    return Wish(wants, buyer=buyer, address=address, delivery=delivery, vouched=agent.sandbox), memo
+    codes = asked.discounts.codes if asked.discounts and DISCOUNT in agent.capabilities else ()
+    wish = Wish(wants, buyer=buyer, address=address, delivery=delivery, vouched=agent.sandbox, codes=codes)
+    return wish, memo
 
 
 def _method(fulfillment: FulfillmentAsked | None) -> MethodAsked | None:

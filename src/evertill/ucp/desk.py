@@ -10,7 +10,7 @@ from evertill.signing import Signer
 from evertill.ucp.discovery import OWN_PLATFORM, business_profile, envelope, own_platform
 from evertill.ucp.platforms import Agent, Platforms
 from evertill.ucp.signatures import SigningKey
-from evertill.ucp.wire import CHECKOUT, FULFILLMENT, ORDER, Envelope
+from evertill.ucp.wire import CHECKOUT, DISCOUNT, FULFILLMENT, ORDER, Envelope
 from evertill.web.exchange import Asked
 
 # The platform the conformance checker poses as; it cannot be fetched without a network.
@@ -33,13 +33,12 @@ class Desk:
         self.order_envelope = envelope(settings, (ORDER,), paying=False)
         self.nothing_in_common = envelope(settings, (), paying=False, status="error")
         self.no_checkout = envelope(settings, (CHECKOUT,), paying=False, status="error")
-        self._checkouts = {
-            shared: envelope(settings, shared, paying=True) for shared in ((CHECKOUT,), (CHECKOUT, FULFILLMENT))
-        }
+        extensions: tuple[tuple[str, ...], ...] = ((), (DISCOUNT,), (FULFILLMENT,), (DISCOUNT, FULFILLMENT))
+        self._checkouts = {shared: envelope(settings, (CHECKOUT, *shared), paying=True) for shared in extensions}
 
     def checkout_envelope(self, capabilities: tuple[str, ...]) -> Envelope:
         """The protocol's part of a checkout for a platform with these capabilities in common."""
-        return self._checkouts[(CHECKOUT, FULFILLMENT) if FULFILLMENT in capabilities else (CHECKOUT,)]
+        return self._checkouts[tuple(name for name in (DISCOUNT, FULFILLMENT) if name in capabilities)]
 
 
 @dataclass(frozen=True, slots=True)

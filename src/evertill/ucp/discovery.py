@@ -5,6 +5,7 @@ import msgspec
 from evertill.settings import Settings
 from evertill.ucp.wire import (
     CHECKOUT,
+    DISCOUNT,
     FULFILLMENT,
     ORDER,
     VERSION,
@@ -117,7 +118,7 @@ def envelope(settings: Settings, capabilities: tuple[str, ...], *, paying: bool,
 
 def _capabilities() -> dict[str, tuple[Entry, ...]]:
     entries: dict[str, tuple[Entry, ...]] = {}
-    for name, extends in ((CHECKOUT, ""), (ORDER, ""), (FULFILLMENT, CHECKOUT)):
+    for name, extends in ((CHECKOUT, ""), (ORDER, ""), (DISCOUNT, CHECKOUT), (FULFILLMENT, CHECKOUT)):
         word = name.rpartition(".")[2]
         entries[name] = (
             Entry(

@@ -59,6 +59,9 @@ _SAY_WHO = (
     Answer(424, "The platform's profile cannot be fetched.", (ProtocolError,)),
     Answer(503, "Not at this moment: nothing was done. Ask again after Retry-After.", (ProtocolError,)),
 )
+_TOO_MANY = Answer(
+    429, "Too many wrong codes, or places in line, of this platform. Ask again after Retry-After.", (ProtocolError,)
+)
 _NOT_FOUND = Answer(404, "There is no such thing, or it is another platform's.", (ProtocolError,))
 _CONFLICT = Answer(409, "The key was used for something else, or the checkout is past changing.", (ProtocolError,))
 _BODY = (
@@ -80,7 +83,7 @@ OPERATIONS = (
         (
             Answer(201, "The checkout.", (CheckoutAnswer,)),
             Answer(200, "Nothing of it can be sold, and why.", (ErrorAnswer,)),
-            _CONFLICT, *_BODY, *_SAY_WHO,
+            _CONFLICT, *_BODY, _TOO_MANY, *_SAY_WHO,
         ),
         asked=CheckoutAsked, key="optional",
     ),
@@ -91,7 +94,7 @@ OPERATIONS = (
     Operation(
         "put", f"{BASE}/checkout-sessions/{{id}}", "revise_checkout", "Revise a checkout",
         "Replaces all that is wanted; what is left out is taken away.",
-        (_CHECKOUT, _NOT_FOUND, _CONFLICT, *_BODY, *_SAY_WHO), asked=CheckoutAsked, key="optional",
+        (_CHECKOUT, _NOT_FOUND, _CONFLICT, *_BODY, _TOO_MANY, *_SAY_WHO), asked=CheckoutAsked, key="optional",
     ),
     Operation(
         "post", f"{BASE}/checkout-sessions/{{id}}/complete", "complete_checkout", "Complete a checkout",
@@ -205,7 +208,7 @@ def _response(answer: Answer) -> dict[str, Any]:
             for operation in OPERATIONS
             if operation.path.startswith(f"{BASE}/checkout-sessions/")
         }
-    if answer.status == 503:
+    if answer.status in (429, 503):
         described["headers"] = {"Retry-After": {"schema": {"type": "string"}, "description": "Seconds."}}
     return described
 

@@ -14,10 +14,10 @@ import msgspec
 from evertill.refusals import Refusal
 from evertill.ucp.errors import refused
 from evertill.ucp.profiles import Declared, Fetching, Profile, PublicKey, check_version
-from evertill.ucp.wire import CHECKOUT, FULFILLMENT, ORDER, VERSION
+from evertill.ucp.wire import CHECKOUT, DISCOUNT, FULFILLMENT, ORDER, VERSION
 
-OURS = (CHECKOUT, FULFILLMENT, ORDER)
-_EXTENDS = {FULFILLMENT: CHECKOUT}
+OURS = (CHECKOUT, DISCOUNT, FULFILLMENT, ORDER)
+_EXTENDS = {DISCOUNT: CHECKOUT, FULFILLMENT: CHECKOUT}
 
 _KEPT_MAX = 1000
 _HEADER_MAX = 4096

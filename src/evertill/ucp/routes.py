@@ -20,6 +20,9 @@ import msgspec
 from evertill.checkout.model import Completion, Session, SessionStatus, Wish
 from evertill.checkout.placing import NotPlaced, Placing
 from evertill.checkout.sessions import Opening, Revision, get_session, no_such_session
+from evertill.codes import Why
+from evertill.codes.guessing import BY_PLATFORM, count_guess, take_guess_back
+from evertill.customers.tries import network_of
 from evertill.idempotency import Key, fingerprint_of
 from evertill.ids import new_id
 from evertill.orders import OrderState, view
@@ -28,7 +31,7 @@ from evertill.payments.sandbox import sentence_of
 from evertill.refusals import Invalid, Malformed, NotFound
 from evertill.shop import Shop
 from evertill.ucp import testing
-from evertill.ucp.answering import checkout_answer, unavailable
+from evertill.ucp.answering import checkout_answer, standard_code, unavailable
 from evertill.ucp.asking import BODY_BYTES_MAX, Memo, checkout_asked, instrument_asked, key_name, read_json, wish_of
 from evertill.ucp.desk import Call, Desk
 from evertill.ucp.discovery import HANDLER_ID
@@ -74,9 +77,11 @@ async def open_checkout(call: Call, _: str) -> Answer:
             call.shop, owner=call.agent.owner, attempt=key.name, presented=call.asked.header(b"evertill-ticket") or "",
             skus={want.sku for want in wish.wants}, host=client[0] if (client := call.asked.scope["client"]) else None,
         )  # fmt: skip
+    await _count_guess(call, wish)
     session = await call.shop.sessions.open(
         Opening(key, wish, _CHANNEL, call.agent.owner, None, call.shop.clock(), agent=_raw(memo))
     )
+    await _was_no_guess(call, wish, session)
     if not session.terms.lines:
         return _no_resource(call.shop, call.desk, call.desk.no_checkout, unavailable(session))
     return _checkout(call, session, status=201)
@@ -157,7 +162,29 @@ async def _revise(call: Call, verb: str, name: str, body: bytes, wish: Wish | No
         call.shop.clock(),
         agent=_raw(memo) if memo else None,
     )
-    return _checkout(call, await call.shop.sessions.revise(revision))
+    await _count_guess(call, wish)
+    session = await call.shop.sessions.revise(revision)
+    await _was_no_guess(call, wish, session)
+    return _checkout(call, session)
+
+
+async def _count_guess(call: Call, wish: Wish | None) -> None:
+    """Codes may be guessed through a platform, too; whoever names none is asked nothing."""
+    if wish is not None and wish.codes:
+        network, now = _network(call), call.shop.clock()
+        await count_guess(call.shop.desk, BY_PLATFORM, who=call.agent.owner, network=network, now=now)
+
+
+async def _was_no_guess(call: Call, wish: Wish | None, session: Session) -> None:
+    if wish is None or not wish.codes or any(remark.code == Why.UNKNOWN for remark in session.terms.remarks):
+        return
+    network, now = _network(call), call.shop.clock()
+    await take_guess_back(call.shop.desk, BY_PLATFORM, who=call.agent.owner, network=network, now=now)
+
+
+def _network(call: Call) -> str:
+    client = call.asked.scope["client"]
+    return network_of(client[0] if client else None)
 
 
 def _raw(memo: Memo) -> msgspec.Raw:
@@ -210,7 +237,8 @@ def _declined(reason: str | None) -> Message:
 
 
 def _not_placed(answer: NotPlaced) -> Message:
-    return Message("error", answer.code, answer.sentence, severity="recoverable", path="$.line_items")
+    path = "$.discounts.codes" if answer.code in set(Why) else "$.line_items"
+    return Message("error", standard_code(answer.code), answer.sentence, severity="recoverable", path=path)
 
 
 def _no_such_handler(instrument: InstrumentAsked) -> Message:

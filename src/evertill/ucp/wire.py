@@ -11,9 +11,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from evertill.codes import CODES_MAX
+
 VERSION = "2026-04-08"
 
 CHECKOUT = "dev.ucp.shopping.checkout"
+DISCOUNT = "dev.ucp.shopping.discount"
 FULFILLMENT = "dev.ucp.shopping.fulfillment"
 ORDER = "dev.ucp.shopping.order"
 
@@ -95,6 +98,12 @@ class ContextAsked(msgspec.Struct, frozen=True):
     eligibility: Annotated[tuple[Text, ...], Meta(max_length=20)] | None = None
 
 
+class DiscountsAsked(msgspec.Struct, frozen=True):
+    """The codes of a checkout; they replace those before. What is applied is ours to say."""
+
+    codes: Annotated[tuple[Name, ...], Meta(max_length=CODES_MAX)] = ()
+
+
 class CheckoutAsked(msgspec.Struct, frozen=True):
     """All that a platform may say of a checkout; an update replaces it whole."""
 
@@ -102,6 +111,7 @@ class CheckoutAsked(msgspec.Struct, frozen=True):
     buyer: BuyerAsked | None = None
     fulfillment: FulfillmentAsked | None = None
     context: ContextAsked | None = None
+    discounts: DiscountsAsked | None = None
 
 
 class CredentialAsked(msgspec.Struct, frozen=True):
@@ -276,6 +286,32 @@ class PaymentAnswer(msgspec.Struct, frozen=True):
     instruments: tuple[InstrumentUsed, ...]
 
 
+class Allocation(msgspec.Struct, frozen=True):
+    """What of a discount is of one line."""
+
+    path: str  # JSONPath
+    amount: int
+
+
+class AppliedDiscount(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A discount that counts: a deal, by itself, or a code. Amounts are positive, and the sum of their allocations."""
+
+    title: str
+    amount: int
+    method: str  # each: of each line by itself; across: of all lines together
+    priority: int  # deals before codes
+    allocations: tuple[Allocation, ...]
+    code: str = ""
+    automatic: bool = False
+
+
+class DiscountsAnswer(msgspec.Struct, frozen=True):
+    """The codes that were asked for, as they were, and what counts; of one that does not a message says why."""
+
+    codes: tuple[str, ...]
+    applied: tuple[AppliedDiscount, ...]
+
+
 class OrderMade(msgspec.Struct, frozen=True):
     """The order that a checkout became."""
 
@@ -304,6 +340,7 @@ class CheckoutAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     expires_at: datetime
     buyer: BuyerAsked | None = None
     fulfillment: FulfillmentAnswer | None = None
+    discounts: DiscountsAnswer | None = None
     messages: tuple[Message, ...] = ()
     payment: PaymentAnswer | None = None
     order: OrderMade | None = None
