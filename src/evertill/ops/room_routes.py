@@ -1,7 +1,6 @@
 """Waiting rooms in the console: open one or plan it, pause, go on, drain, close."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from uuid import UUID
 
 from litestar import get, post
@@ -10,7 +9,7 @@ from litestar.response import Response
 from litestar.response.redirect import Redirect
 
 from evertill.ops.history import history_of
-from evertill.ops.showing import SAID_ON_THE_PAGE, console_page, wrong
+from evertill.ops.showing import SAID_ON_THE_PAGE, console_page, moment_utc, wrong
 from evertill.refusals import NotFound, Refusal
 from evertill.staff import Role, StaffMember
 from evertill.staff.access import require
@@ -90,21 +89,9 @@ def _plan(form: Mapping[str, str]) -> Plan:
         title=form.get("title", ""),
         guards=Guards(guards),
         skus=tuple(form.get("skus", "").replace(",", " ").split()),
-        gathers_at=_moment(form, "gathers_at"),
-        opens_at=_moment(form, "opens_at"),
+        gathers_at=moment_utc(form, "gathers_at"),
+        opens_at=moment_utc(form, "opens_at"),
     )
-
-
-def _moment(form: Mapping[str, str], field: str) -> datetime | None:
-    """A time as the browser's own field writes it, in UTC; None where it was left out."""
-    typed = form.get(field, "")
-    if not typed:
-        return None
-    try:
-        moment = datetime.fromisoformat(typed)
-    except ValueError:
-        raise wrong(field, "A day and a time, such as 2026-11-27T08:00 (UTC).") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 routes = [rooms_page, make, change]

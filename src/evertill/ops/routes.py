@@ -8,6 +8,7 @@ from litestar.response import Response
 
 from evertill.ops import (
     catalog_routes,
+    code_routes,
     customer_routes,
     deal_routes,
     event_routes,
@@ -52,6 +53,7 @@ routes: Sequence[Any] = [
     *event_routes.routes,
     *deal_routes.routes,
     *rain_check_routes.routes,
+    *code_routes.routes,
     *room_routes.routes,
     *mail_routes.routes,
 ]

@@ -1,6 +1,7 @@
 """What every page of the console has in common: who looks, what was just done, what was wrong with a form."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from litestar.response import Response
@@ -58,6 +59,9 @@ DONE = {
     "deal-end": ("warning", "The deal is over. Claims that are held are honoured."),
     "rain-checks": ("good", "The rain checks are given: their units are set aside, and their owners are told."),
     "rain-checks-withdrawn": ("warning", "What was open of them is withdrawn, and its units are free."),
+    "code": ("good", "The code is made."),
+    "codes": ("good", "The codes are made. Fetch them as a file: they are worth money, so keep it well."),
+    "code-end": ("warning", "The code is over. Orders that are being paid with it keep it."),
     "letter": ("note", "The letter is due at once. Reload in a moment."),
 }
 
@@ -105,6 +109,18 @@ def number(request: ShopRequest, name: str, *, most: int) -> int:
     """A whole number of the address's query, brought into 1 … most."""
     typed = text(request, name)
     return min(max(int(typed), 1), most) if typed.isascii() and typed.isdigit() and len(typed) < 10 else 1
+
+
+def moment_utc(form: Mapping[str, str], field: str) -> datetime | None:
+    """A time as the browser's own field writes it, in UTC; None where it was left out."""
+    typed = form.get(field, "")
+    if not typed:
+        return None
+    try:
+        moment = datetime.fromisoformat(typed)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise wrong(field, "A day and a time, such as 2026-11-27T08:00 (UTC).") from None
 
 
 def wrong(field: str, problem: str) -> Invalid:
