@@ -185,6 +185,7 @@ async def site(settings: Settings, shop: Shop, connection: Connection) -> AsyncI
             "account.token": new_token(),
             "line.room_id": str(room_id),
             "ops.room_id": str(room_id),
+            "ops.batch": str(new_id()),
             "ops.move": "pause",
             "ops.deal_id": str(deal_id),
             "ops.grant_id": str(grant_id),
