@@ -305,8 +305,7 @@ def discounts_add_up(checkout: dict[str, Any]) -> bool:
     said = {part["type"]: part["amount"] for part in parts}
     assert said.get("items_discount", 0) == -sum(each["amount"] for each in applied)
     assert all(sum(line["amount"] for line in part.get("lines", ())) in (0, part["amount"]) for part in parts)
-    whole: int = total["amount"]
-    return sum(said.values()) == whole
+    return bool(sum(said.values()) == total["amount"])
 
 
 def test_deals_and_codes_are_told_in_the_shape_of_discounts(platform: Platform) -> None:
