@@ -10,6 +10,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
+from evertill.clients.routes import routes as client_routes
 from evertill.ids import new_id
 from evertill.ops.routes import routes as ops_routes
 from evertill.refusals import Refusal
@@ -25,7 +26,7 @@ from evertill.web.errors import answer_fault, answer_http_exception, answer_refu
 def console_of(shop: Shop) -> httpx.AsyncClient:
     """A browser at the console's door, nobody signed in. It follows no redirect by itself."""
     app = Litestar(
-        route_handlers=[*ops_routes, *staff_routes],
+        route_handlers=[*ops_routes, *staff_routes, *client_routes],
         exception_handlers={
             Refusal: awaited(answer_refusal, answer_fault),
             HTTPException: awaited(answer_http_exception, answer_fault),

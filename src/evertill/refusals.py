@@ -43,6 +43,8 @@ class Refusal(Exception):
         facts: Anything a program may want, JSON-able.
 
         retry_after_seconds: When asking again makes sense.
+
+        challenge: How a program proves who it is here, where that is what was wrong (WWW-Authenticate).
     """
 
     status = 400
@@ -55,6 +57,7 @@ class Refusal(Exception):
         fields: Sequence[FieldProblem] = (),
         facts: Mapping[str, object] | None = None,
         retry_after_seconds: int | None = None,
+        challenge: str | None = None,
     ) -> None:
         super().__init__(f"{code}: {sentence}")
         self.code = code
@@ -62,6 +65,7 @@ class Refusal(Exception):
         self.fields = tuple(fields)
         self.facts = dict(facts or {})
         self.retry_after_seconds = retry_after_seconds
+        self.challenge = challenge
 
 
 class Malformed(Refusal):

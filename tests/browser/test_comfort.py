@@ -220,7 +220,8 @@ async def test_the_console_is_for_everybody(doors: Doors, tables: Connection, lo
     await enter_console(page, email="looker@example.com", password=password)
     await look.go(
         page, "/ops", "/ops/live", "/ops/orders", "/ops/orders?q=zzzz", "/ops/products", "/ops/products/look-ops",
-        "/ops/stock", "/ops/stock?low=1", "/ops/mail", "/ops/staff", "/ops/password", "/ops/no-such-page",
+        "/ops/stock", "/ops/stock?low=1", "/ops/mail", "/ops/staff", "/ops/clients",
+        "/ops/password", "/ops/no-such-page",
         "/ops/codes", "/ops/codes?q=zzzz",
     )  # fmt: skip
     await letter(tables, to="look-ops@example.com", subject="is confirmed")

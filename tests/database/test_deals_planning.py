@@ -82,18 +82,18 @@ async def catalogue(connection: Connection) -> None:
 
 async def event_of(pool: Pool, plan: EventPlan = EVENT, name: str | None = None) -> SaleEvent:
     """Sam plans an event."""
-    return await plan_event(pool, plan, reason=WHY, key=key(name), staff_id=SAM, now=utc_now())
+    return await plan_event(pool, plan, reason=WHY, key=key(name), by=SAM, now=utc_now())
 
 
 async def deal_in(pool: Pool, event: SaleEvent, plan: DealPlan = DEAL, name: str | None = None) -> PlannedDeal:
     """Sam plans a deal."""
-    return await plan_deal(pool, plan, event_id=event.id, reason=WHY, key=key(name), staff_id=SAM, now=utc_now())
+    return await plan_deal(pool, plan, event_id=event.id, reason=WHY, key=key(name), by=SAM, now=utc_now())
 
 
 async def changed(pool: Pool, deal: Deal, plan: DealPlan, *, seen: int | None = None) -> PlannedDeal:
     """Sam changes a deal."""
     return await change_deal(
-        pool, plan, deal_id=deal.id, seen=seen or deal.version, reason=WHY, key=key(), staff_id=SAM, now=utc_now()
+        pool, plan, deal_id=deal.id, seen=seen or deal.version, reason=WHY, key=key(), by=SAM, now=utc_now()
     )
 
 
@@ -124,7 +124,7 @@ async def test_an_event_is_planned_once_however_often_the_form_is_pressed(pool: 
     assert (action.name, action.verb, action.reason) == ("Sam", "plan_event", WHY)
     assert events[0].members_from == moment(-4)
     with pytest.raises(Conflict, match="already used"):
-        await plan_event(pool, EVENT, reason=WHY, key=key("form", "other"), staff_id=SAM, now=utc_now())
+        await plan_event(pool, EVENT, reason=WHY, key=key("form", "other"), by=SAM, now=utc_now())
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ async def test_an_event_is_changed_by_whoever_saw_it_as_it_is(pool: Pool) -> Non
 
     async def change(plan: EventPlan, seen: int) -> SaleEvent:
         return await change_event(
-            pool, plan, event_id=event.id, seen=seen, reason=WHY, key=key(), staff_id=SAM, now=utc_now()
+            pool, plan, event_id=event.id, seen=seen, reason=WHY, key=key(), by=SAM, now=utc_now()
         )
 
     with pytest.raises(Invalid) as refused:
@@ -236,9 +236,9 @@ async def test_a_deal_is_planned_once_on_skus_and_whole_products(pool: Pool) -> 
     assert seen is not None
     assert seen.deals == (deals[0],)
     with pytest.raises(NotFound):
-        await plan_deal(pool, plan, event_id=new_id(), reason=WHY, key=key(), staff_id=SAM, now=utc_now())
+        await plan_deal(pool, plan, event_id=new_id(), reason=WHY, key=key(), by=SAM, now=utc_now())
     with pytest.raises(Invalid) as refused:
-        await plan_deal(pool, plan, event_id=event.id, reason=" ", key=key(), staff_id=SAM, now=utc_now())
+        await plan_deal(pool, plan, event_id=event.id, reason=" ", key=key(), by=SAM, now=utc_now())
     assert fields(refused.value) == {"reason"}
 
 
@@ -262,9 +262,7 @@ async def test_units_never_fall_below_what_is_spoken_for(pool: Pool, connection:
     await connection.execute("UPDATE deal SET claimed = 4, sold = 3")
 
     async def add(change: int, name: str | None = None) -> Deal:
-        return await add_units(
-            pool, deal_id=deal.id, change=change, reason=WHY, key=key(name), staff_id=SAM, now=utc_now()
-        )
+        return await add_units(pool, deal_id=deal.id, change=change, reason=WHY, key=key(name), by=SAM, now=utc_now())
 
     units = await asyncio.gather(*(add(5, "form") for _ in range(5)))
     assert {each.units for each in units} == {15}
@@ -307,7 +305,7 @@ async def test_a_deal_pauses_goes_on_and_ends_once(pool: Pool, connection: Conne
     assert await history(connection, "MUG") == [(800, True), (1_000, False)]
 
     async def do(verb: object) -> Deal:
-        answer = await verb(pool, deal_id=deal.id, reason=WHY, staff_id=SAM, now=utc_now())  # type: ignore[operator]
+        answer = await verb(pool, deal_id=deal.id, reason=WHY, by=SAM, now=utc_now())  # type: ignore[operator]
         assert isinstance(answer, Deal)
         return answer
 
@@ -335,7 +333,7 @@ async def test_the_kill_switch_ends_every_deal_at_once(pool: Pool, connection: C
     event = await event_of(pool)
     deal = (await deal_in(pool, event, msgspec.structs.replace(DEAL, skus=("MUG", "TEA")))).deal
     for _ in range(2):
-        stopped = await stop_event(pool, event_id=event.id, reason="wrong prices", staff_id=SAM, now=utc_now())
+        stopped = await stop_event(pool, event_id=event.id, reason="wrong prices", by=SAM, now=utc_now())
     assert stopped.ended_at is not None
     assert await history(connection, "MUG") == [(800, True), (1_000, False)]
     assert await connection.fetchval("SELECT max(since) < clock_timestamp() FROM price_history")
@@ -432,7 +430,7 @@ async def test_a_price_changed_while_a_deal_is_being_planned_knows_the_deal(pool
     async with connection.transaction():
         event, _ = await lock_event(connection, planned.id)
         terms = read_deal(DEAL, event=event, known=await known_of(connection, [DEAL]))
-        await write_deals(connection, event, [terms], reason=WHY, staff_id=SAM, now=utc_now())
+        await write_deals(connection, event, [terms], reason=WHY, by=SAM, now=utc_now())
         task: asyncio.Task[object] = asyncio.create_task(
             change_price(pool, sku="MUG", price_minor=2_000, seen_minor=1_000, reason=WHY, staff_id=SAM, now=utc_now())
         )
@@ -503,7 +501,7 @@ async def imported(pool: Pool, event: SaleEvent, text: str, *, keep: bool, name:
     """Sam hands in a file."""
     return await import_deals(
         pool, text.encode(), event_id=event.id, currency="GBP", keep_good_rows=keep, reason=WHY, key=key(name),
-        staff_id=SAM, now=utc_now(),
+        by=SAM, now=utc_now(),
     )  # fmt: skip
 
 
@@ -568,7 +566,7 @@ async def test_a_file_that_cannot_be_read_is_told_and_changes_nothing(
     event = await event_of(pool)
     with pytest.raises(refusal, match=match):
         await import_deals(
-            pool, content, event_id=event.id, currency="GBP", keep_good_rows=True, reason=WHY, key=key(), staff_id=SAM,
+            pool, content, event_id=event.id, currency="GBP", keep_good_rows=True, reason=WHY, key=key(), by=SAM,
             now=utc_now(),
         )  # fmt: skip
     assert await pool.fetchval("SELECT count(*) FROM deal") == 0
@@ -585,7 +583,7 @@ async def test_events_stand_where_the_database_says(pool: Pool) -> None:
         ("stopped", -1, 1, ""),
     ):  # fmt: skip
         event = await event_of(pool, EventPlan(slug, slug, "Etc/UTC", at(opens), at(closes), members_from=members))
-    await stop_event(pool, event_id=event.id, reason=WHY, staff_id=SAM, now=utc_now())
+    await stop_event(pool, event_id=event.id, reason=WHY, by=SAM, now=utc_now())
     seen = await events_seen(pool)
     assert {each.slug for each in seen.live} == {"live", "early"}
     assert [each.slug for each in seen.upcoming] == ["soon", "later"]
@@ -600,7 +598,7 @@ async def test_deals_of_skus_are_those_that_are_not_over(pool: Pool) -> None:
     now = await deal_in(pool, event)
     await deal_in(pool, event, msgspec.structs.replace(DEAL, begins_at=at(-2), ends_at=at(-1)))
     ended = await deal_in(pool, event)
-    await end_deal(pool, deal_id=ended.deal.id, reason=WHY, staff_id=SAM, now=utc_now())
+    await end_deal(pool, deal_id=ended.deal.id, reason=WHY, by=SAM, now=utc_now())
     seen = await deals_of_skus(pool, ["MUG", "TEA", "NOPE"])
     assert seen.of_sku == {"MUG": (now.deal, later.deal)}
     assert (await deals_of_skus(pool, ["NOPE"])).moment > seen.moment

@@ -92,7 +92,7 @@ async def test_when_a_day_is_over_the_next_one_is_planned_on_other_things(shop: 
     first = await open_the_day(shop, staff_id=admin, now=utc_now())
     seen = await event_by_slug(shop.desk, first.slug)
     assert seen is not None
-    await stop_event(shop.desk, event_id=seen.event.id, reason="it is over", staff_id=admin, now=utc_now())
+    await stop_event(shop.desk, event_id=seen.event.id, reason="it is over", by=admin, now=utc_now())
     second = await open_the_day(shop, staff_id=admin, now=utc_now())
     after = await event_by_slug(shop.desk, second.slug)
     assert after is not None

@@ -81,6 +81,7 @@ _PUT_INTO_OLDER_TABLES = (
     r"(?<=subtotal_minor) - discount_minor(?= \+)",
     r"    CONSTRAINT orders_discount_has_code\n.*\n", r"    code_minor        bigint .*\n",
     r"    CONSTRAINT order_line_code_within_total .*\n",
+    r"    client_id  uuid .*\n", r",\n    CONSTRAINT staff_action_of_one .*",
 )  # fmt: skip
 
 

@@ -20,6 +20,8 @@ from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp
 
 from evertill.app import build
+from evertill.clients.model import Claimed, Scope, token_for
+from evertill.clients.wire import DealAsked, EventAsked, ExtendAsked, ImportAsked, MoveAsked, UnitsAsked
 from evertill.clock import utc_now
 from evertill.ids import new_id
 from evertill.members.giving import begin_trial
@@ -41,6 +43,7 @@ from tests.dealing import make_deal
 DAY = timedelta(days=1)
 OTHERS = {"POST", "PUT", "PATCH", "DELETE"}
 API = "/ucp/"
+PROGRAMS = "/staff/"  # the staff API: no cookies, no forms
 SECRET = b"test" * 8  # the fixture shop's
 
 
@@ -189,6 +192,8 @@ async def site(settings: Settings, shop: Shop, connection: Connection) -> AsyncI
             "ops.move": "pause",
             "ops.deal_id": str(deal_id),
             "ops.grant_id": str(grant_id),
+            "staff.deal_id": str(deal_id),
+            "staff.event_id": str(await connection.fetchval("SELECT event_id FROM deal")),
             "ops.event_id": str(await connection.fetchval("SELECT event_id FROM deal")),
             "ops.order_id": str(bought.order_id),  # type: ignore[union-attr]
             "ops.letter_id": str(new_id()),
@@ -226,7 +231,7 @@ def _walked() -> list[tuple[str, str]]:
 
 
 def _forms() -> list[str]:
-    return [path for method, path in _walked() if method in OTHERS and not path.startswith(API)]
+    return [path for method, path in _walked() if method in OTHERS and not path.startswith((API, PROGRAMS))]
 
 
 async def _tables(connection: Connection) -> dict[str, str]:
@@ -329,6 +334,101 @@ async def test_no_address_breaks_on_nonsense_in_a_body(site: Site) -> None:
             assert answer.status >= 400 or path.endswith(("/cancel",)), (path, kind, answer.status)
 
 
+# What the staff API takes, as somebody sends it who means well.
+PROGRAM_MEANT_WELL: dict[str, object] = {
+    "title": "A fifth off", "kind": "percent", "value": 2_000, "skus": ["MUG"], "handles": [], "units": 5,
+    "per_customer": 1, "claim_minutes": 15, "members_only": False, "stackable": False, "begins_at": "2999-01-01T00:00",
+    "ends_at": "2999-01-02T00:00", "members_from": "", "slug": "sale", "name": "A sale", "time_zone": "Etc/UTC",
+    "opens_at": "2999-01-01T00:00", "closes_at": "2999-01-03T00:00", "theme": "plain", "reason": "because",
+    "version": 1, "change": 1, "keep_good_rows": False, "deals": [],
+}  # fmt: skip
+PROGRAM_FIELDS: dict[str, type[msgspec.Struct]] = {
+    "/staff/v1/events": EventAsked, "/staff/v1/events/{event_id:uuid}": EventAsked,
+    "/staff/v1/events/{event_id:uuid}/stop": MoveAsked, "/staff/v1/events/{event_id:uuid}/deals": DealAsked,
+    "/staff/v1/events/{event_id:uuid}/imports": ImportAsked, "/staff/v1/deals/{deal_id:uuid}": DealAsked,
+    "/staff/v1/deals/{deal_id:uuid}/pause": MoveAsked, "/staff/v1/deals/{deal_id:uuid}/resume": MoveAsked,
+    "/staff/v1/deals/{deal_id:uuid}/extend": ExtendAsked, "/staff/v1/deals/{deal_id:uuid}/units": UnitsAsked,
+    "/staff/v1/deals/{deal_id:uuid}/end": MoveAsked,
+}  # fmt: skip
+
+
+async def program_token(shop: Shop) -> str:
+    """A token of a program that may everything."""
+    client_id = new_id()
+    await shop.desk.execute(
+        """INSERT INTO api_client (id, name, scopes, secret_hash, made_by, created_at)
+           SELECT $1, 'Desk', $2, $3, id, now() FROM staff""",
+        client_id, list(Scope), token_hash("x"),
+    )  # fmt: skip
+    return token_for(shop.signer, Claimed(client_id, tuple(Scope)), expires_at=shop.clock() + DAY)
+
+
+async def test_no_program_breaks_anything_by_nonsense(site: Site, shop: Shop) -> None:
+    """With a token that counts: every body that cannot be, every field in turn; an answer in JSON, never a fault."""
+    sent = [(method, path) for method, path in _walked() if method in OTHERS and path in PROGRAM_FIELDS]
+    assert {path for _, path in sent} == set(PROGRAM_FIELDS)
+    headers = {"authorization": f"Bearer {await program_token(shop)}", "content-type": "application/json"}
+    values: list[object] = [
+        *NONSENSE_VALUES,
+        None,
+        0,
+        -1,
+        10**30,
+        1.5,
+        [],
+        {},
+        [None],
+        ["\0"],
+        {"x": [[[]]]},
+        True,
+        "\0",
+    ]
+    for method, path in sent:
+        for kind, body in NONSENSE_BODIES:
+            answer = await site.ask(
+                method, site.filled(path), headers={**headers, "content-type": kind, "idempotency-key": new_id().hex},
+                body=body,
+            )  # fmt: skip
+            _sane(answer, (method, path, kind, body[:40]))
+            assert answer.status >= 400, (path, kind)
+            assert answer.kind == "application/problem+json", (path, kind)
+        names = [each.encode_name for each in msgspec.structs.fields(PROGRAM_FIELDS[path])]
+        well = {name: PROGRAM_MEANT_WELL[name] for name in names}
+        for name in names:
+            for value in values:
+                answer = await site.ask(
+                    method, site.filled(path), headers={**headers, "idempotency-key": new_id().hex},
+                    body=msgspec.json.encode({**well, name: value}),
+                )  # fmt: skip
+                _sane(answer, (method, path, name, value))
+                assert answer.kind.endswith("json"), (path, name, value)
+    for query in NONSENSE_QUERIES:
+        for path in ("/staff/v1/events", "/staff/v1/events/{event_id:uuid}", "/staff/v1/deals/{deal_id:uuid}"):
+            _sane(await site.ask("GET", f"{site.filled(path)}?{query}", headers=headers), (path, query[:60]))
+
+
+async def test_a_file_of_deals_may_be_as_long_as_it_says(site: Site, shop: Shop) -> None:
+    """Longer than forms may be: up to a mebibyte, by program and by hand."""
+    head, row = "title,kind,value,skus,begins at,ends at,note\n", "x,percent,20,NONE,soon,later,"
+    content = (head + f"{row}{'y' * 1_000}\n" * 400).encode()
+    assert len(content) > 300_000
+    headers = {
+        "authorization": f"Bearer {await program_token(shop)}", "content-type": "text/csv", "idempotency-key": "x",
+    }  # fmt: skip
+    path = site.filled("/staff/v1/events/{event_id:uuid}/imports") + "?reason=because"
+    answer = await site.ask("POST", path, headers=headers, body=content)
+    assert (answer.status, json.loads(answer.body)["errors"][0]["field"]) == (422, "line 2, skus")
+    parts = [*(("csrf", site.csrf), ("step", "import"), ("form", str(new_id())), ("reason", "because"))]
+    body = b"".join(
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode() for name, value in parts
+    )
+    body += b'--x\r\nContent-Disposition: form-data; name="file"; filename="d.csv"\r\n\r\n' + content + b"\r\n--x--\r\n"
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    answer = await site.ask("POST", site.filled("/ops/events/{event_id:uuid}/import"), headers=kind, body=body)
+    assert answer.status == 422, answer.body[:300]
+    assert b"Not known: NONE" in answer.body
+
+
 async def test_no_form_breaks_on_nonsense_in_its_fields(site: Site) -> None:
     """Our own forms, each field of each filled with what cannot be: an answer, never a fault."""
     names = _field_names()
@@ -404,6 +504,8 @@ MEANT_WELL = {
         "reason": "because",
     },
     "/ops/codes/{name:str}/end": {"reason": "because"},
+    "/ops/clients": {"name": "", "scope_read": "1", "reason": "because"},
+    "/ops/clients/revoke": {"client": str(new_id()), "reason": "because"},
     "/ops/staff": {"email": "", "name": "Bob", "role": "viewer"},
     "/ops/staff/role": {"staff": str(new_id()), "role": "viewer"},
 }
@@ -480,7 +582,7 @@ async def test_head_of_the_live_stream_holds_no_place(site: Site) -> None:
 
 
 async def test_every_refusal_has_the_shape_its_asker_reads(site: Site) -> None:
-    """UCP's {code, content} where UCP speaks, RFC 9457 for programs, words for people; never a third."""
+    """UCP's and OAuth's own where they speak, RFC 9457 for other programs, words for people; never another."""
     json_asked, page_asked = {"accept": "application/json"}, {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     for path in sorted({path for _, path in _walked()} | {"/nothing", "/ucp/v1/nothing", "/ops/nothing", "/openapi/x"}):
         for method in ("GET", "POST", "PUT", "DELETE"):
@@ -494,7 +596,10 @@ async def test_every_refusal_has_the_shape_its_asker_reads(site: Site) -> None:
                     said = json.loads(answer.body)
                     assert set(said) == {"code", "content"}, told
                     assert re.fullmatch(r"[a-z][a-z0-9_]+", said["code"]), told
-                elif headers == json_asked or path.startswith(("/openapi", "/healthz", "/metrics")):
+                elif (method, path) == ("POST", f"{PROGRAMS}v1/token"):
+                    assert answer.kind == "application/json", told
+                    assert set(json.loads(answer.body)) == {"error", "error_description"}, told
+                elif headers == json_asked or path.startswith((PROGRAMS, "/openapi", "/healthz", "/metrics")):
                     assert answer.kind == "application/problem+json", told
                     said = json.loads(answer.body)
                     assert {"type", "title", "status", "detail", "code"} <= set(said), told
@@ -520,6 +625,8 @@ async def test_whoever_is_not_let_in_is_told_in_their_own_words_when_to_come_aga
         ("POST", "/cart/lines", form, b"a=" + b"x" * 70_000),
         ("POST", "/account/sign-in", form, urlencode({"email": "ada@example.com", "password": "hunter2"}).encode()),
         ("GET", "/cart", {"accept": "application/json"}, b""),
+        ("GET", "/staff/v1/events", page, b""),
+        ("POST", "/staff/v1/token", form, b"grant_type=client_credentials"),
         ("POST", "/ucp/v1/checkout-sessions", {}, b"{}"),
         ("POST", "/ucp/v1/checkout-sessions/x/complete", {}, b"{}"),
         ("GET", "/ops", page, b""),
@@ -530,7 +637,7 @@ async def test_whoever_is_not_let_in_is_told_in_their_own_words_when_to_come_aga
         assert 1 <= int(answer.header("retry-after") or 0) <= 4
         assert answer.header("x-content-type-options") == "nosniff"
         assert answer.header("cache-control") == "no-store"
-    search, cart, unreadable, too_long, sign_in, problem, opening, completing, _ = told
+    search, cart, unreadable, too_long, sign_in, problem, listing, proving, opening, completing, _ = told
     assert b'http-equiv="refresh"' in search.body
     assert b'name="q" value="red &quot;mug&quot;"' in search.body
     assert b'name="quantity" value="2"' in cart.body
@@ -540,8 +647,9 @@ async def test_whoever_is_not_let_in_is_told_in_their_own_words_when_to_come_aga
     assert b"A moment, please" in unreadable.body
     assert b"hunter2" not in sign_in.body
     assert b'href="/account/sign-in"' in sign_in.body
-    assert problem.kind == "application/problem+json"
-    assert json.loads(problem.body)["type"].endswith("#temporary-reduced-capacity")
+    for program in (problem, listing, proving):
+        assert program.kind == "application/problem+json"
+        assert json.loads(program.body)["type"].endswith("#temporary-reduced-capacity")
     for api in (opening, completing):
         assert set(json.loads(api.body)) == {"code", "content"}
     assert (await site.ask("GET", "/healthz")).status == 200

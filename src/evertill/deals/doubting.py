@@ -13,6 +13,7 @@ from evertill.deals.model import Kind
 from evertill.deals.planning import EVENT_SKUS_MAX, rewrite_deal, write_deal
 from evertill.deals.plans import DealPlan
 from evertill.deals.pricing import deal_price
+from evertill.staff import Actor
 from evertill.storage import Connection, Pool, Statements
 
 sql = Statements.of(__package__, "planning.sql")
@@ -53,7 +54,7 @@ async def warnings(connection: Connection | Pool, *, event_id: UUID) -> tuple[Wa
 
 
 async def doubts_of_plan(
-    pool: Pool, plan: DealPlan, *, event_id: UUID, deal_id: UUID | None, seen: int, staff_id: UUID, now: datetime
+    pool: Pool, plan: DealPlan, *, event_id: UUID, deal_id: UUID | None, seen: int, by: Actor, now: datetime
 ) -> tuple[Warned, ...]:
     """
     What would be doubtful about a deal if it were planned or changed like this. It is done and undone again in one
@@ -69,11 +70,9 @@ async def doubts_of_plan(
     """
     async with pool.acquire() as connection, undone(connection):
         if deal_id is None:
-            planned = await write_deal(connection, plan, event_id=event_id, reason="", staff_id=staff_id, now=now)
+            planned = await write_deal(connection, plan, event_id=event_id, reason="", by=by, now=now)
         else:
-            planned = await rewrite_deal(
-                connection, plan, deal_id=deal_id, seen=seen, reason="", staff_id=staff_id, now=now
-            )
+            planned = await rewrite_deal(connection, plan, deal_id=deal_id, seen=seen, reason="", by=by, now=now)
         return about_deal(await warnings(connection, event_id=planned.deal.event_id), planned.deal.id)
 
 

@@ -38,6 +38,7 @@ from evertill.deals.plans import CLAIM_MINUTES_USUAL, DEAL_SKUS_MAX, DealPlan, D
 from evertill.idempotency import Key, remember
 from evertill.money import to_minor
 from evertill.refusals import Invalid, Malformed, TooLarge
+from evertill.staff import Actor
 from evertill.storage import Connection, Pool
 
 Value = TypeVar("Value")
@@ -48,7 +49,7 @@ PROBLEMS_MAX = 500
 
 _NEEDED = ("title", "kind", "value", "begins at", "ends at")
 # How the file names what a plan calls otherwise.
-_COLUMNS = {
+COLUMNS = {
     "title": "title", "kind": "kind", "value": "value", "skus": "skus", "handles": "products",
     "begins_at": "begins at", "ends_at": "ends at", "members_from": "members from", "members_only": "members only",
     "stackable": "stackable", "units": "units", "per_customer": "per customer", "claim_minutes": "claim minutes",
@@ -80,21 +81,21 @@ class ParsedDeal(msgspec.Struct, frozen=True):
 
 async def import_deals(
     pool: Pool,
-    content: bytes,
+    content: bytes | Sequence[ParsedDeal],
     *,
     event_id: UUID,
     currency: str,
     keep_good_rows: bool,
     reason: str,
     key: Key,
-    staff_id: UUID,
+    by: Actor,
     now: datetime,
 ) -> DealsImported:
     """
     Plan the deals of a CSV, all of them in one transaction.
 
     Args:
-        content: The file, up to a mebibyte and 500 rows, in UTF-8.
+        content: The file, up to a mebibyte and 500 rows, in UTF-8; or as many rows that were read already.
 
         currency: ISO 4217: in which its amounts are written. SKUs of another cannot be in it.
 
@@ -111,7 +112,7 @@ async def import_deals(
         Conflict: The event was stopped or would be too full; the key was used for something else.
     """
     check_reason(reason)
-    parsed = list(read_rows(content, currency=currency))
+    parsed = _parsed(content, currency)
     async with pool.acquire() as connection, connection.transaction():
         known = await pressed(connection, key, DealsImported)
         if known is not None:
@@ -121,9 +122,7 @@ async def import_deals(
         deals, problems = await _terms_of(connection, event, parsed, currency=currency)
         if problems and not keep_good_rows:
             deals = []
-        planned = (
-            await write_deals(connection, event, deals, reason=reason, staff_id=staff_id, now=now) if deals else ()
-        )
+        planned = await write_deals(connection, event, deals, reason=reason, by=by, now=now) if deals else ()
         answer = DealsImported(
             deal_ids=tuple(each.deal.id for each in planned),
             problems=problems,
@@ -133,7 +132,13 @@ async def import_deals(
 
 
 async def foresee_import(
-    pool: Pool, content: bytes, *, event_id: UUID, currency: str, staff_id: UUID, now: datetime
+    pool: Pool,
+    content: bytes | Sequence[ParsedDeal],
+    *,
+    event_id: UUID,
+    currency: str,
+    by: Actor,
+    now: datetime,
 ) -> DealsForeseen:
     """
     What an import of that file would come to, its good rows kept. It is done and undone again; nothing stays.
@@ -141,17 +146,25 @@ async def foresee_import(
     Raises:
         NotFound, Malformed, TooLarge, Conflict: As import_deals.
     """
-    parsed = list(read_rows(content, currency=currency))
+    parsed = _parsed(content, currency)
     async with pool.acquire() as connection, undone(connection):
         event, _ = await lock_event(connection, event_id)
         check_running(event)
         deals, problems = await _terms_of(connection, event, parsed, currency=currency)
         if not deals:
             return DealsForeseen((), problems, ())
-        planned = await write_deals(connection, event, deals, reason="", staff_id=staff_id, now=now)
+        planned = await write_deals(connection, event, deals, reason="", by=by, now=now)
         made = {each.deal.id for each in planned}
         warned = await warnings(connection, event_id=event_id)
         return DealsForeseen(planned, problems, tuple(each for each in warned if made & {each.deal_id, each.other_id}))
+
+
+def _parsed(content: bytes | Sequence[ParsedDeal], currency: str) -> Sequence[ParsedDeal | RowProblem]:
+    if isinstance(content, bytes):
+        return list(read_rows(content, currency=currency))
+    if len(content) > ROWS_MAX:
+        raise _too_many_rows()
+    return content
 
 
 async def _terms_of(
@@ -166,7 +179,7 @@ async def _terms_of(
         try:
             terms = read_deal(row.plan, event=event, known=catalogue)
         except Invalid as refusal:
-            problems += [RowProblem(row.line, _COLUMNS[each.field], each.problem) for each in refusal.fields]
+            problems += [RowProblem(row.line, COLUMNS[each.field], each.problem) for each in refusal.fields]
             continue
         if terms.currency != currency:
             problems.append(RowProblem(row.line, "skus", f"These are sold in {terms.currency}, not in {currency}."))
@@ -179,7 +192,7 @@ def example(event: SaleEvent, *, sku: str) -> str:
     """A file for that event that can be read, and planned where the shop has the SKU: to begin from."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(_COLUMNS.values())
+    writer.writerow(COLUMNS.values())
     begins, ends = (written(moment, zone_named(event.time_zone)) for moment in (event.opens_at, event.closes_at))
     writer.writerow(["A fifth off", "percent", "20", sku, "", begins, ends, "", "no", "no", "1000", "2", "15"])
     writer.writerow(["As many as there are", "percent", "12.5", sku, "", begins, ends, "", "no", "yes", "", "", ""])
@@ -203,7 +216,7 @@ def read_rows(content: bytes, *, currency: str) -> Iterator[ParsedDeal | RowProb
     columns = _header(records)
     for count, (line, cells) in enumerate(records):
         if count == ROWS_MAX:
-            raise TooLarge("file_too_large", f"A file of deals has at most {ROWS_MAX} rows. Nothing was planned.")
+            raise _too_many_rows()
         row = _Row(line, cells, columns)
         if any(cell.strip() for cell in cells[len(columns) :]):
             yield RowProblem(line, "", f"has {len(cells)} cells where the header has {len(columns)}")
@@ -212,6 +225,10 @@ def read_rows(content: bytes, *, currency: str) -> Iterator[ParsedDeal | RowProb
         yield from row.problems
         if not row.problems:
             yield ParsedDeal(line, plan)
+
+
+def _too_many_rows() -> TooLarge:
+    return TooLarge("file_too_large", f"A file of deals has at most {ROWS_MAX} rows. Nothing was planned.")
 
 
 def _text(content: bytes) -> str:
@@ -247,7 +264,7 @@ def _header(records: Iterator[tuple[int, list[str]]]) -> list[str]:
     if header is None:
         raise Malformed("empty_file", "The file is empty. It begins with a line of column names.")
     names = [" ".join(name.replace("_", " ").split()).casefold() for name in header[1]]
-    known = set(_COLUMNS.values())
+    known = set(COLUMNS.values())
     if twice := sorted({name for name in names if name in known and names.count(name) > 1}):
         raise Malformed("no_header", f"The first line names the column {twice[0]} twice: leave one of them out.")
     missing = [name for name in _NEEDED if name not in names]

@@ -32,7 +32,7 @@ from evertill.deals.plans import (
 from evertill.idempotency import Key, recall, remember
 from evertill.ids import id_at
 from evertill.refusals import Conflict, FieldProblem, Invalid, NotFound
-from evertill.staff import record_action
+from evertill.staff import Actor, record_action
 from evertill.storage import Connection, Pool, Statements
 
 sql = Statements.of(__package__, "planning.sql")
@@ -54,7 +54,7 @@ class PlannedDeal(msgspec.Struct, frozen=True):
 # ---- events
 
 
-async def plan_event(pool: Pool, plan: EventPlan, *, reason: str, key: Key, staff_id: UUID, now: datetime) -> SaleEvent:
+async def plan_event(pool: Pool, plan: EventPlan, *, reason: str, key: Key, by: Actor, now: datetime) -> SaleEvent:
     """
     Make a sale event.
 
@@ -72,14 +72,14 @@ async def plan_event(pool: Pool, plan: EventPlan, *, reason: str, key: Key, staf
             event = _event_of_terms(id_at(now), terms, version=1)
             await connection.execute(sql["make_event"], *_event_row(event), now)
             await remember(connection, key=key, answer=_encoded(event), now=now)
-            await _record(connection, f"event:{event.id}", "plan_event", reason, {"slug": event.slug}, staff_id, now)
+            await _record(connection, f"event:{event.id}", "plan_event", reason, {"slug": event.slug}, by, now)
             return event
     except asyncpg.UniqueViolationError as error:
         raise _slug_taken(terms.slug) from error
 
 
 async def change_event(
-    pool: Pool, plan: EventPlan, *, event_id: UUID, seen: int, reason: str, key: Key, staff_id: UUID, now: datetime
+    pool: Pool, plan: EventPlan, *, event_id: UUID, seen: int, reason: str, key: Key, by: Actor, now: datetime
 ) -> SaleEvent:
     """
     Write a sale event anew. Its deals keep their times, and must fit into it as it then is.
@@ -106,15 +106,13 @@ async def change_event(
             after = _event_of_terms(event_id, terms, version=before.version + 1)
             await connection.execute(sql["change_event"], *_event_row(after))
             await remember(connection, key=key, answer=_encoded(after), now=now)
-            await _record(
-                connection, f"event:{event_id}", "change_event", reason, _changes(before, after), staff_id, now
-            )
+            await _record(connection, f"event:{event_id}", "change_event", reason, _changes(before, after), by, now)
             return after
     except asyncpg.UniqueViolationError as error:
         raise _slug_taken(terms.slug) from error
 
 
-async def stop_event(pool: Pool, *, event_id: UUID, reason: str, staff_id: UUID, now: datetime) -> SaleEvent:
+async def stop_event(pool: Pool, *, event_id: UUID, reason: str, by: Actor, now: datetime) -> SaleEvent:
     """
     The kill switch: from now on nothing of the event can be claimed, and every price is the list price. Claims that are
     held are honoured. The same again changes nothing.
@@ -132,7 +130,7 @@ async def stop_event(pool: Pool, *, event_id: UUID, reason: str, staff_id: UUID,
         await lock_variants(connection, skus)
         await connection.execute(sql["stop_event"], event_id, moment)
         await note_prices(connection, skus)
-        await _record(connection, f"event:{event_id}", "stop_event", reason, {"skus": len(skus)}, staff_id, now)
+        await _record(connection, f"event:{event_id}", "stop_event", reason, {"skus": len(skus)}, by, now)
         return msgspec.structs.replace(event, ended_at=moment, version=event.version + 1)
 
 
@@ -140,7 +138,7 @@ async def stop_event(pool: Pool, *, event_id: UUID, reason: str, staff_id: UUID,
 
 
 async def plan_deal(
-    pool: Pool, plan: DealPlan, *, event_id: UUID, reason: str, key: Key, staff_id: UUID, now: datetime
+    pool: Pool, plan: DealPlan, *, event_id: UUID, reason: str, key: Key, by: Actor, now: datetime
 ) -> PlannedDeal:
     """
     Make a deal in a sale event.
@@ -155,13 +153,13 @@ async def plan_deal(
         known = await pressed(connection, key, PlannedDeal)
         if known is not None:
             return known
-        planned = await write_deal(connection, plan, event_id=event_id, reason=reason, staff_id=staff_id, now=now)
+        planned = await write_deal(connection, plan, event_id=event_id, reason=reason, by=by, now=now)
         await remember(connection, key=key, answer=_encoded(planned), now=now)
         return planned
 
 
 async def change_deal(
-    pool: Pool, plan: DealPlan, *, deal_id: UUID, seen: int, reason: str, key: Key, staff_id: UUID, now: datetime
+    pool: Pool, plan: DealPlan, *, deal_id: UUID, seen: int, reason: str, key: Key, by: Actor, now: datetime
 ) -> PlannedDeal:
     """
     Write a deal anew. What is claimed stays claimed, at the price it was claimed for.
@@ -180,15 +178,13 @@ async def change_deal(
         known = await pressed(connection, key, PlannedDeal)
         if known is not None:
             return known
-        after = await rewrite_deal(
-            connection, plan, deal_id=deal_id, seen=seen, reason=reason, staff_id=staff_id, now=now
-        )
+        after = await rewrite_deal(connection, plan, deal_id=deal_id, seen=seen, reason=reason, by=by, now=now)
         await remember(connection, key=key, answer=_encoded(after), now=now)
         return after
 
 
 async def extend_deal(
-    pool: Pool, *, deal_id: UUID, ends_at: str, seen: int, reason: str, staff_id: UUID, now: datetime
+    pool: Pool, *, deal_id: UUID, ends_at: str, seen: int, reason: str, by: Actor, now: datetime
 ) -> Deal:
     """
     Let a deal last longer; everything else of it stays. The same again changes nothing.
@@ -217,11 +213,11 @@ async def extend_deal(
         await connection.execute(sql["set_end"], deal_id, later)
         await note_prices(connection, skus)
         facts = {"title": deal.title, "before": deal.ends_at, "after": later}
-        await _record(connection, f"deal:{deal_id}", "extend_deal", reason, facts, staff_id, now)
+        await _record(connection, f"deal:{deal_id}", "extend_deal", reason, facts, by, now)
         return await _lock_deal(connection, deal_id)
 
 
-async def pause_deal(pool: Pool, *, deal_id: UUID, reason: str, staff_id: UUID, now: datetime) -> Deal:
+async def pause_deal(pool: Pool, *, deal_id: UUID, reason: str, by: Actor, now: datetime) -> Deal:
     """
     Nothing of it can be claimed until it is resumed; what is claimed stays. The same again changes nothing.
 
@@ -230,11 +226,11 @@ async def pause_deal(pool: Pool, *, deal_id: UUID, reason: str, staff_id: UUID, 
         Invalid: No reason was given.
         Conflict: It is over.
     """
-    return await _set_paused(pool, deal_id, paused=True, reason=reason, staff_id=staff_id, now=now)
+    return await _set_paused(pool, deal_id, paused=True, reason=reason, by=by, now=now)
 
 
 async def resume_deal(
-    pool: Pool, *, deal_id: UUID, reason: str, staff_id: UUID, now: datetime, seen: int | None = None
+    pool: Pool, *, deal_id: UUID, reason: str, by: Actor, now: datetime, seen: int | None = None
 ) -> Deal:
     """
     Go on with a deal that was paused. Its end stays where it was. The same again changes nothing.
@@ -248,11 +244,11 @@ async def resume_deal(
         Invalid: No reason was given.
         Conflict: It is over, or another version.
     """
-    return await _set_paused(pool, deal_id, paused=False, reason=reason, staff_id=staff_id, now=now, seen=seen)
+    return await _set_paused(pool, deal_id, paused=False, reason=reason, by=by, now=now, seen=seen)
 
 
 async def _set_paused(
-    pool: Pool, deal_id: UUID, *, paused: bool, reason: str, staff_id: UUID, now: datetime, seen: int | None = None
+    pool: Pool, deal_id: UUID, *, paused: bool, reason: str, by: Actor, now: datetime, seen: int | None = None
 ) -> Deal:
     check_reason(reason)
     async with pool.acquire() as connection, connection.transaction():
@@ -265,11 +261,11 @@ async def _set_paused(
         await connection.execute(sql["set_paused"], deal_id, moment if paused else None)
         await note_prices(connection, skus)
         verb = "pause_deal" if paused else "resume_deal"
-        await _record(connection, f"deal:{deal_id}", verb, reason, {"title": deal.title}, staff_id, now)
+        await _record(connection, f"deal:{deal_id}", verb, reason, {"title": deal.title}, by, now)
         return await _lock_deal(connection, deal_id)
 
 
-async def end_deal(pool: Pool, *, deal_id: UUID, reason: str, staff_id: UUID, now: datetime) -> Deal:
+async def end_deal(pool: Pool, *, deal_id: UUID, reason: str, by: Actor, now: datetime) -> Deal:
     """
     End a deal for good, before its time. Claims that are held are honoured. The same again changes nothing.
 
@@ -284,7 +280,7 @@ async def end_deal(pool: Pool, *, deal_id: UUID, reason: str, staff_id: UUID, no
             return deal
         await connection.execute(sql["set_ended"], deal_id, moment)
         await note_prices(connection, skus)
-        await _record(connection, f"deal:{deal_id}", "end_deal", reason, {"title": deal.title}, staff_id, now)
+        await _record(connection, f"deal:{deal_id}", "end_deal", reason, {"title": deal.title}, by, now)
         return await _lock_deal(connection, deal_id)
 
 
@@ -295,7 +291,7 @@ async def add_units(
     change: int,
     reason: str,
     key: Key,
-    staff_id: UUID,
+    by: Actor,
     now: datetime,
     seen: int | None = None,
 ) -> Deal:
@@ -335,7 +331,7 @@ async def add_units(
         after = await _lock_deal(connection, deal_id)
         await remember(connection, key=key, answer=_encoded(after), now=now)
         facts = {"change": change, "before": before.units, "after": units}
-        await _record(connection, f"deal:{deal_id}", "add_units", reason, facts, staff_id, now)
+        await _record(connection, f"deal:{deal_id}", "add_units", reason, facts, by, now)
         return after
 
 
@@ -343,18 +339,18 @@ async def add_units(
 
 
 async def write_deal(
-    connection: Connection, plan: DealPlan, *, event_id: UUID, reason: str, staff_id: UUID, now: datetime
+    connection: Connection, plan: DealPlan, *, event_id: UUID, reason: str, by: Actor, now: datetime
 ) -> PlannedDeal:
     """plan_deal, but for key and reason."""
     event, _ = await lock_event(connection, event_id)
     check_running(event)
     terms = read_deal(plan, event=event, known=await known_of(connection, [plan]))
-    [planned] = await write_deals(connection, event, [terms], reason=reason, staff_id=staff_id, now=now)
+    [planned] = await write_deals(connection, event, [terms], reason=reason, by=by, now=now)
     return planned
 
 
 async def rewrite_deal(
-    connection: Connection, plan: DealPlan, *, deal_id: UUID, seen: int, reason: str, staff_id: UUID, now: datetime
+    connection: Connection, plan: DealPlan, *, deal_id: UUID, seen: int, reason: str, by: Actor, now: datetime
 ) -> PlannedDeal:
     """change_deal, but for key and reason."""
     event, moment = await _lock_event_of(connection, deal_id)
@@ -376,7 +372,7 @@ async def rewrite_deal(
     facts = _changes(before, after.deal)
     if had != terms.skus:
         facts = {**facts, "skus": {"before": len(had), "after": len(terms.skus)}}
-    await _record(connection, f"deal:{deal_id}", "change_deal", reason, facts, staff_id, now)
+    await _record(connection, f"deal:{deal_id}", "change_deal", reason, facts, by, now)
     return after
 
 
@@ -429,7 +425,7 @@ async def write_deals(
     deals: Sequence[DealTerms],
     *,
     reason: str,
-    staff_id: UUID,
+    by: Actor,
     now: datetime,
 ) -> tuple[PlannedDeal, ...]:
     """
@@ -451,7 +447,7 @@ async def write_deals(
     await note_prices(connection, skus)
     for each in planned:
         facts = {"event": event.slug, "title": each.deal.title, "skus": len(each.skus), "units": each.deal.units}
-        await _record(connection, f"deal:{each.deal.id}", "plan_deal", reason, facts, staff_id, now)
+        await _record(connection, f"deal:{each.deal.id}", "plan_deal", reason, facts, by, now)
     return planned
 
 
@@ -652,7 +648,11 @@ async def _record(
     verb: str,
     reason: str,
     facts: Mapping[str, object],
-    staff_id: UUID,
+    by: Actor,
     now: datetime,
 ) -> None:
-    await record_action(connection, staff_id=staff_id, verb=verb, subject=subject, reason=reason, facts=facts, now=now)
+    staff_id, client_id = (by, None) if isinstance(by, UUID) else (None, by.client_id)
+    await record_action(
+        connection, staff_id=staff_id, client_id=client_id, verb=verb, subject=subject, reason=reason, facts=facts,
+        now=now,
+    )  # fmt: skip

@@ -61,6 +61,12 @@ async def deal_by_id(connection: Connection | Pool, deal_id: UUID) -> EventSeen 
     return EventSeen(event_of(row), _planned(deals), row["now"])
 
 
+async def events_planned(connection: Connection | Pool, *, before: UUID | None) -> tuple[SaleEvent, ...]:
+    """Every event there is, the last planned first; of those planned before that one fifty at the most."""
+    rows = await connection.fetch(sql["events_planned"], before, EVENTS_MAX)
+    return tuple(event_of(row) for row in rows)
+
+
 async def _event_seen(connection: Connection | Pool, row: asyncpg.Record) -> EventSeen:
     deals = await connection.fetch(sql["deals_of_event"], row["id"], EVENT_DEALS_MAX)
     return EventSeen(event_of(row), _planned(deals), row["now"])

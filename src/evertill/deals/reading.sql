@@ -28,6 +28,14 @@ SELECT deal.id, event_id, title, kind, value, currency, begins_at, ends_at, deal
   JOIN sale_event ON sale_event.id = deal.event_id
  WHERE deal.id = $1
 
+-- events_planned --
+-- All events, the last planned first. $1 of those before it; null: from the last on.
+  SELECT id, slug, name, theme, time_zone, opens_at, closes_at, members_from, ended_at, version
+    FROM sale_event
+   WHERE $1::uuid IS NULL OR id < $1
+ORDER BY id DESC
+   LIMIT $2
+
 -- deals_of_event --
 -- Its deals, the first first, each with its SKUs.
   SELECT deal.id, event_id, title, kind, value, currency, begins_at, ends_at, deal.members_from, members_only, stackable,

@@ -92,7 +92,7 @@ async def _day(shop: Shop, staff_id: UUID, now: datetime) -> tuple[SaleEvent, bo
         return seen.event, False
     slug = slug_of_day(now, [row["slug"] for row in await shop.desk.fetch(sql["slugs"], SLUG)])
     plan = plan_of_day(now, slug=slug)
-    return await plan_event(shop.desk, plan, reason=_REASON, key=_key_of_demo(slug), staff_id=staff_id, now=now), True
+    return await plan_event(shop.desk, plan, reason=_REASON, key=_key_of_demo(slug), by=staff_id, now=now), True
 
 
 async def _plan_deals(shop: Shop, event: SaleEvent, staff_id: UUID, now: datetime) -> list[tuple[DayDeal, PlannedDeal]]:
@@ -109,9 +109,7 @@ async def _plan_deals(shop: Shop, event: SaleEvent, staff_id: UUID, now: datetim
     deals = []
     for number, day in enumerate(days):
         key = _key_of_demo(f"{event.slug}/{number}")
-        deal = await plan_deal(
-            shop.desk, day.plan, event_id=event.id, reason=_REASON, key=key, staff_id=staff_id, now=now
-        )
+        deal = await plan_deal(shop.desk, day.plan, event_id=event.id, reason=_REASON, key=key, by=staff_id, now=now)
         deals.append((day, deal))
     return deals
 
@@ -145,9 +143,9 @@ async def _let_shop(shop: Shop, day: DayDeal, deal_id: UUID, staff_id: UUID, now
     orders = await _buy(shop, planned, sketch.sold)
     await _claim(shop, planned, sketch.carted)
     if sketch.then == "paused":
-        await pause_deal(shop.desk, deal_id=deal_id, reason=_REASON, staff_id=staff_id, now=now)
+        await pause_deal(shop.desk, deal_id=deal_id, reason=_REASON, by=staff_id, now=now)
     if sketch.then == "ended":
-        await end_deal(shop.desk, deal_id=deal_id, reason=_REASON, staff_id=staff_id, now=now)
+        await end_deal(shop.desk, deal_id=deal_id, reason=_REASON, by=staff_id, now=now)
     return orders, sketch.carted
 
 

@@ -55,12 +55,12 @@ async def make_deal(request: ShopRequest, event_id: FromPath[UUID]) -> Response[
         plan = deal_plan(form, currency=shop.settings.currency)
         if form.get("step") == "check":
             warned = await doubts_of_plan(
-                shop.console, plan, event_id=event_id, deal_id=None, seen=0, staff_id=staff.id, now=shop.clock()
+                shop.console, plan, event_id=event_id, deal_id=None, seen=0, by=staff.id, now=shop.clock()
             )
             return await _deal_form(request, staff, event, sent=form, warned=warned)
         planned = await plan_deal(
             shop.console, plan, event_id=event_id, reason=form.get("reason", ""),
-            key=key_of(form, staff, f"plan_deal {event_id}"), staff_id=staff.id, now=shop.clock(),
+            key=key_of(form, staff, f"plan_deal {event_id}"), by=staff.id, now=shop.clock(),
         )  # fmt: skip
     except SAID_ON_THE_PAGE as refusal:
         return await _deal_form(request, staff, event, refusal=refusal, sent=form)
@@ -92,12 +92,12 @@ async def set_deal(request: ShopRequest, deal_id: FromPath[UUID]) -> Response[st
         if form.get("step") == "check":
             warned = await doubts_of_plan(
                 shop.console, plan, event_id=seen.event.id, deal_id=deal_id, seen=seen_version(form),
-                staff_id=staff.id, now=shop.clock(),
+                by=staff.id, now=shop.clock(),
             )  # fmt: skip
             return await _deal_form(request, staff, seen.event, planned=seen.deals[0], sent=form, warned=warned)
         await change_deal(
             shop.console, plan, deal_id=deal_id, seen=seen_version(form), reason=form.get("reason", ""),
-            key=key_of(form, staff, f"change_deal {deal_id}"), staff_id=staff.id, now=shop.clock(),
+            key=key_of(form, staff, f"change_deal {deal_id}"), by=staff.id, now=shop.clock(),
         )  # fmt: skip
     except SAID_ON_THE_PAGE as refusal:
         seen = await _seen(request, deal_id)  # as it is now: somebody may have changed it meanwhile
@@ -124,12 +124,12 @@ async def _run(shop: Shop, deal_id: UUID, move: str, form: Mapping[str, str], st
     seen = seen_version(form)
     match move:
         case "pause":
-            await pause_deal(pool, deal_id=deal_id, reason=reason, staff_id=staff.id, now=now)
+            await pause_deal(pool, deal_id=deal_id, reason=reason, by=staff.id, now=now)
         case "resume":
-            await resume_deal(pool, deal_id=deal_id, seen=seen, reason=reason, staff_id=staff.id, now=now)
+            await resume_deal(pool, deal_id=deal_id, seen=seen, reason=reason, by=staff.id, now=now)
         case "extend":
             await extend_deal(
-                pool, deal_id=deal_id, ends_at=form.get("ends_at", ""), seen=seen, reason=reason, staff_id=staff.id,
+                pool, deal_id=deal_id, ends_at=form.get("ends_at", ""), seen=seen, reason=reason, by=staff.id,
                 now=now,
             )  # fmt: skip
         case "units":
@@ -138,10 +138,10 @@ async def _run(shop: Shop, deal_id: UUID, move: str, form: Mapping[str, str], st
                 raise wrong("change", f"A whole number from -{UNITS_MAX:,} to {UNITS_MAX:,}, not 0.")
             await add_units(
                 pool, deal_id=deal_id, change=change, seen=seen, reason=reason,
-                key=key_of(form, staff, f"add_units {deal_id}"), staff_id=staff.id, now=now,
+                key=key_of(form, staff, f"add_units {deal_id}"), by=staff.id, now=now,
             )  # fmt: skip
         case "end":
-            await end_deal(pool, deal_id=deal_id, reason=reason, staff_id=staff.id, now=now)
+            await end_deal(pool, deal_id=deal_id, reason=reason, by=staff.id, now=now)
         case _:
             raise AssertionError(move)
 

@@ -67,7 +67,7 @@ async def make_event(request: ShopRequest) -> Response[str] | Redirect:
     try:
         event = await plan_event(
             shop.console, event_plan(form), reason=form.get("reason", ""), key=key_of(form, staff, "plan_event"),
-            staff_id=staff.id, now=shop.clock(),
+            by=staff.id, now=shop.clock(),
         )  # fmt: skip
     except SAID_ON_THE_PAGE as refusal:
         return await _event_form(request, staff, refusal=refusal, sent=form)
@@ -96,7 +96,7 @@ async def set_event(request: ShopRequest, event_id: FromPath[UUID]) -> Response[
     try:
         await change_event(
             shop.console, event_plan(form), event_id=event_id, seen=seen_version(form),
-            reason=form.get("reason", ""), key=key_of(form, staff, f"change_event {event_id}"), staff_id=staff.id,
+            reason=form.get("reason", ""), key=key_of(form, staff, f"change_event {event_id}"), by=staff.id,
             now=shop.clock(),
         )  # fmt: skip
     except SAID_ON_THE_PAGE as refusal:
@@ -111,7 +111,7 @@ async def stop_event(request: ShopRequest, event_id: FromPath[UUID]) -> Response
     form = await read_form(request)
     shop = shop_of(request)
     try:
-        await stop(shop.console, event_id=event_id, reason=form.get("reason", ""), staff_id=staff.id, now=shop.clock())
+        await stop(shop.console, event_id=event_id, reason=form.get("reason", ""), by=staff.id, now=shop.clock())
     except SAID_ON_THE_PAGE as refusal:
         return await _event(request, staff, event_id, refusal=refusal, sent=form)
     return await see_other(request, f"/ops/events/{event_id}?done=event-stop")
@@ -126,7 +126,7 @@ async def import_page(request: ShopRequest, event_id: FromPath[UUID]) -> Respons
     return await _import(request, await require(request, Role.OPERATOR), event_id)
 
 
-@post("/ops/events/{event_id:uuid}/import", status_code=303)
+@post("/ops/events/{event_id:uuid}/import", status_code=303, request_max_body_size=_UPLOAD_BYTES_MAX + 1)
 async def import_deals(request: ShopRequest, event_id: FromPath[UUID]) -> Response[str] | Redirect:
     """Show what a file comes to, or plan its deals."""
     staff = await require(request, Role.OPERATOR)
@@ -143,13 +143,13 @@ async def import_deals(request: ShopRequest, event_id: FromPath[UUID]) -> Respon
     try:
         if form.get("step") != "import":
             foreseen = await foresee_import(
-                shop.console, content, event_id=event_id, currency=currency, staff_id=staff.id, now=now
+                shop.console, content, event_id=event_id, currency=currency, by=staff.id, now=now
             )
             return await _import(request, staff, event_id, sent=sent, foreseen=foreseen)
         kept = await import_file(
             shop.console, content, event_id=event_id, currency=currency, keep_good_rows=form.get("keep") == "good",
             reason=form.get("reason", "").strip(), key=_import_key(form, staff, event_id, content),
-            staff_id=staff.id, now=now,
+            by=staff.id, now=now,
         )  # fmt: skip
     except (*SAID_ON_THE_PAGE, Malformed, TooLarge) as refusal:
         return await _import(request, staff, event_id, refusal=refusal, sent=sent)

@@ -48,6 +48,8 @@ _WORDS = {
     "retry_letter": "had a letter tried again",
     "give_membership": "gave a membership",
     "end_membership": "ended a membership",
+    "make_client": "made an API client",
+    "revoke_client": "revoked an API client",
     "add_staff": "added somebody to staff",
     "change_role": "changed a role",
     "disable_staff": "shut somebody out",
@@ -63,7 +65,7 @@ class Entry(msgspec.Struct, frozen=True):
     at: datetime
     name: str | None  # None: the system's own doing
     verb: str
-    subject: str  # order:<id>, customer:<id>, sku:<sku>, product:<id>, staff:<id>, letter:<id>
+    subject: str  # order:<id>, customer:<id>, sku:<sku>, product:<id>, staff:<id>, client:<id>, letter:<id>
     reason: str
     facts: Mapping[str, object]
     order_number: str | None  # where it was done to an order

@@ -30,24 +30,26 @@ SELECT count(*) FILTER (WHERE free > 0) AS few, count(*) FILTER (WHERE free <= 0
 
 -- lately --
 -- What staff did last, the coming and going aside.
-  SELECT staff_action.at, staff.name, staff_action.verb, staff_action.subject, staff_action.reason,
-         staff_action.facts::text AS facts,
+  SELECT staff_action.at, coalesce(staff.name, 'API client ' || api_client.name) AS name, staff_action.verb,
+         staff_action.subject, staff_action.reason, staff_action.facts::text AS facts,
          CASE WHEN staff_action.subject LIKE 'order:%'
               THEN (SELECT number FROM orders WHERE id = substr(staff_action.subject, 7)::uuid) END AS order_number
     FROM staff_action
     LEFT JOIN staff ON staff.id = staff_action.staff_id
+    LEFT JOIN api_client ON api_client.id = staff_action.client_id
    WHERE staff_action.verb <> 'sign_in'
 ORDER BY staff_action.id DESC
    LIMIT $1;
 
 -- actions_of --
 -- What was done to any of these subjects, newest first.
-  SELECT staff_action.at, staff.name, staff_action.verb, staff_action.subject, staff_action.reason,
-         staff_action.facts::text AS facts,
+  SELECT staff_action.at, coalesce(staff.name, 'API client ' || api_client.name) AS name, staff_action.verb,
+         staff_action.subject, staff_action.reason, staff_action.facts::text AS facts,
          CASE WHEN staff_action.subject LIKE 'order:%'
               THEN (SELECT number FROM orders WHERE id = substr(staff_action.subject, 7)::uuid) END AS order_number
     FROM staff_action
     LEFT JOIN staff ON staff.id = staff_action.staff_id
+    LEFT JOIN api_client ON api_client.id = staff_action.client_id
    WHERE staff_action.subject = ANY ($1::text[])
 ORDER BY staff_action.at DESC, staff_action.id DESC
    LIMIT $2;

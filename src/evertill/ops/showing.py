@@ -62,6 +62,7 @@ DONE = {
     "code": ("good", "The code is made."),
     "codes": ("good", "The codes are made. Fetch them as a file: they are worth money, so keep it well."),
     "code-end": ("warning", "The code is over. Orders that are being paid with it keep it."),
+    "client-revoked": ("good", "The API client is revoked. Its tokens are worth nothing from now on."),
     "letter": ("note", "The letter is due at once. Reload in a moment."),
 }
 

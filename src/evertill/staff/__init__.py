@@ -1,12 +1,23 @@
 """Staff: roles, sign-ins, and the record of what staff did. Routes ask evertill.staff.access who sends a request."""
 
-from evertill.staff.actions import Action, actions_of, record_action
-from evertill.staff.members import change_role, create_staff, disable, enable, everybody, new_password, set_password
+from evertill.staff.actions import Action, Actor, Program, actions_of, record_action
+from evertill.staff.members import (
+    change_role,
+    create_staff,
+    disable,
+    enable,
+    everybody,
+    lock_admins,
+    new_password,
+    set_password,
+)
 from evertill.staff.model import Role, StaffMember, StaffSignIn
 from evertill.staff.sign_in import change_password, member_of, purge_expired, sign_in, sign_out
 
 __all__ = [
     "Action",
+    "Actor",
+    "Program",
     "Role",
     "StaffMember",
     "StaffSignIn",
@@ -17,6 +28,7 @@ __all__ = [
     "disable",
     "enable",
     "everybody",
+    "lock_admins",
     "member_of",
     "new_password",
     "purge_expired",

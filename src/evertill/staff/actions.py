@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -13,6 +14,15 @@ sql = Statements.of(__package__)
 
 _FACTS = msgspec.json.Decoder(dict[str, object])
 ACTIONS_SHOWN_MAX = 100
+
+
+class Program(msgspec.Struct, frozen=True):
+    """Who acts where it is no person but an API client (clients/model.py)."""
+
+    client_id: UUID
+
+
+Actor: TypeAlias = UUID | Program  # a member of staff by id, or a program
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -29,6 +39,7 @@ async def record_action(
     connection: Connection,
     *,
     staff_id: UUID | None,
+    client_id: UUID | None = None,
     verb: str,
     subject: str,
     reason: str,
@@ -39,7 +50,9 @@ async def record_action(
     Write down who did what and why, in the transaction that does it.
 
     Args:
-        staff_id: None where it was the system or a command.
+        staff_id: None where it was the system, a command or an API client.
+
+        client_id: The API client whose doing it was; never beside a member of staff.
 
         verb: ship, cancel, refund, set_stock, add_staff, …
 
@@ -48,7 +61,7 @@ async def record_action(
         facts: What a later reader needs, JSON-able. No secrets.
     """
     encoded = msgspec.json.encode(facts).decode()
-    await connection.execute(sql["record_action"], id_at(now), staff_id, now, verb, subject, reason, encoded)
+    await connection.execute(sql["record_action"], id_at(now), staff_id, client_id, now, verb, subject, reason, encoded)
 
 
 async def actions_of(connection: Connection | Pool, *, subject: str) -> tuple[Action, ...]:

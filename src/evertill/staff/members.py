@@ -45,7 +45,7 @@ async def create_staff(
     kept = await hash_password(password)
     member = StaffMember(id=new_id(), email=email, name=name, role=role, created_at=now)
     async with pool.acquire() as connection, connection.transaction():
-        await _lock_admins(connection, by)
+        await lock_admins(connection, by)
         made = await connection.fetchval(sql["make_staff"], member.id, email, fold_email(email), name, role, kept, now)
         if made is None:
             raise Conflict(
@@ -72,7 +72,7 @@ async def change_role(connection: Connection, *, staff_id: UUID, role: Role, by:
         Conflict: It is the last admin, or the member is disabled.
     """
     async with connection.transaction():
-        await _lock_admins(connection, by)
+        await lock_admins(connection, by)
         before = await _member(connection, staff_id)
         if before.disabled_at is not None:
             raise Conflict("disabled", f"{before.name} is disabled. Enable first, then change the role.")
@@ -93,7 +93,7 @@ async def disable(connection: Connection, *, staff_id: UUID, by: UUID, now: date
     if staff_id == by:
         raise Conflict("yourself", "You cannot shut yourself out. Another admin can do it for you.")
     async with connection.transaction():
-        await _lock_admins(connection, by)
+        await lock_admins(connection, by)
         if (await _member(connection, staff_id)).disabled_at is not None:
             return
         if await connection.fetchval(sql["disable"], staff_id, now) is None:
@@ -111,7 +111,7 @@ async def enable(connection: Connection, *, staff_id: UUID, by: UUID, now: datet
         NotFound: There is no such member.
     """
     async with connection.transaction():
-        await _lock_admins(connection, by)
+        await lock_admins(connection, by)
         await _member(connection, staff_id)
         if await connection.fetchval(sql["enable"], staff_id) is not None:
             await _record(connection, by, "enable_staff", staff_id, {}, now)
@@ -135,7 +135,7 @@ async def set_password(pool: Pool, *, email: str, password: str, by: UUID | None
         raise Invalid("invalid", problem.problem, fields=[problem])
     kept = await hash_password(password)
     async with pool.acquire() as connection, connection.transaction():
-        await _lock_admins(connection, by)
+        await lock_admins(connection, by)
         row = await connection.fetchrow(sql["staff_by_email"], fold_email(email))
         if row is None:
             raise NotFound("not_found", "No member of staff who may sign in has this e-mail address.")
@@ -145,11 +145,16 @@ async def set_password(pool: Pool, *, email: str, password: str, by: UUID | None
     return member_from(row)
 
 
-async def _lock_admins(connection: Connection, by: UUID | None) -> None:
-    """Lock all admins, and see that who acts is still one of them: two who disable each other cannot both do it."""
+async def lock_admins(connection: Connection, by: UUID | None) -> None:
+    """
+    Lock all admins, and see that who acts is still one of them: two who disable each other cannot both do it.
+
+    Raises:
+        NotAllowed: Who acts is no admin any more.
+    """
     admins = {row["id"] for row in await connection.fetch(sql["lock_admins"])}
     if by is not None and by not in admins:
-        raise NotAllowed("not_allowed", "Only an admin changes who is staff.")
+        raise NotAllowed("not_allowed", "Only an admin decides who works here.")
 
 
 async def _member(connection: Connection, staff_id: UUID) -> StaffMember:

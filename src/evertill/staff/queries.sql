@@ -80,13 +80,16 @@ UPDATE staff SET disabled_at = NULL WHERE id = $1 AND disabled_at IS NOT NULL RE
 
 -- record_action --
 -- Who changed what, when and why.
-INSERT INTO staff_action (id, staff_id, at, verb, subject, reason, facts) VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb);
+INSERT INTO staff_action (id, staff_id, client_id, at, verb, subject, reason, facts)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8::jsonb);
 
 -- actions_of --
 -- What was done to a subject, newest first.
-  SELECT staff_action.at, staff.name, staff_action.verb, staff_action.reason, staff_action.facts::text AS facts
+  SELECT staff_action.at, coalesce(staff.name, 'API client ' || api_client.name) AS name, staff_action.verb,
+         staff_action.reason, staff_action.facts::text AS facts
     FROM staff_action
     LEFT JOIN staff ON staff.id = staff_action.staff_id
+    LEFT JOIN api_client ON api_client.id = staff_action.client_id
    WHERE staff_action.subject = $1
 ORDER BY staff_action.at DESC, staff_action.id DESC
    LIMIT $2;

@@ -25,7 +25,7 @@ def _step(version: int, name: str) -> Migration:
 
 
 # One number per change of the schema. From version 2 on a Migration each; schema.sql is where they arrive.
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 12
 MIGRATIONS: tuple[Migration, ...] = (
     _step(2, "0002_lines_and_pulses.sql"),
     _step(3, "0003_stock_movements.sql"),
@@ -37,6 +37,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _step(9, "0009_waiting.sql"),
     _step(10, "0010_rain_checks.sql"),
     _step(11, "0011_codes.sql"),
+    _step(12, "0012_api_clients.sql"),
 )
 
 

@@ -155,15 +155,35 @@ CREATE TABLE staff_sign_in (
     expires_at  timestamptz NOT NULL
 );
 
+-- ---------------------------------------------------------------- API clients
+
+-- A program that plans and runs deal days. Who made and revoked it, and why, is in staff_action.
+CREATE TABLE api_client (
+    id            uuid        PRIMARY KEY,
+    name          text        NOT NULL,
+    scopes        text[]      NOT NULL,
+    secret_hash   bytea       NOT NULL,                    -- SHA-256; the secret itself is kept nowhere
+    made_by       uuid        NOT NULL REFERENCES staff (id),
+    created_at    timestamptz NOT NULL,
+    revoked_at    timestamptz,                             -- for good; its tokens stop with it
+    last_used_at  timestamptz,                             -- to about five minutes
+    CONSTRAINT api_client_scopes_known CHECK (scopes <@ ARRAY['deals:read', 'deals:write', 'deals:run'] AND scopes <> '{}'),
+    CONSTRAINT api_client_secret_whole CHECK (octet_length(secret_hash) = 32)
+);
+
+-- ---------------------------------------------------------------- what was done
+
 -- Who changed what, when and why.
 CREATE TABLE staff_action (
     id         uuid        PRIMARY KEY,
-    staff_id   uuid        REFERENCES staff (id),          -- null: the system itself
+    staff_id   uuid        REFERENCES staff (id),          -- null: an API client, or the system itself
+    client_id  uuid        REFERENCES api_client (id),
     at         timestamptz NOT NULL,
     verb       text        NOT NULL,                       -- ship, cancel, refund, set_stock, …
     subject    text        NOT NULL,                       -- order:<id>, sku:<sku>, …
     reason     text        NOT NULL DEFAULT '',
-    facts      jsonb       NOT NULL DEFAULT '{}'
+    facts      jsonb       NOT NULL DEFAULT '{}',
+    CONSTRAINT staff_action_of_one CHECK (staff_id IS NULL OR client_id IS NULL)
 );
 CREATE INDEX staff_action_of ON staff_action (subject, id);
 

@@ -26,7 +26,7 @@ BOARD = "/line/now"
 # already, and what costs nothing.
 _FREE = (
     "/line", "/ops", "/orders/", "/checkout/", "/static/", "/favicon", "/healthz", "/metrics", "/ucp/", "/.well-known/",
-    "/openapi", "/robots.txt", "/account/sign-in",
+    "/openapi", "/robots.txt", "/account/sign-in", "/staff/",
 )  # fmt: skip
 _INSIDE = ("/cart", "/checkout", "/products/")
 _RETRY_SECONDS = 10

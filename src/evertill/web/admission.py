@@ -28,6 +28,7 @@ from evertill.web.exchange import Answer, Asked, Headers, prefers_json
 # their own: in a lane each would keep its place for as long as somebody looks.
 _UNGATED = ("/static/", "/favicon", "/healthz", "/metrics", "/ops/live/stream", "/deals.stream")
 _API = ("/ucp/", "/.well-known/ucp")
+_PROGRAMS = "/staff/"  # the staff API: whatever it accepts, it is answered in JSON
 _CHECKOUTS = "/ucp/v1/checkout-sessions"
 _TICKET = b"evertill-ticket"
 _CRAWLER = re.compile(rb"bot\b|crawl|spider|slurp|scrapy", re.IGNORECASE)
@@ -167,7 +168,7 @@ def lane_of(method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> t
         return Priority.CHECKOUT, ""
     if path.startswith("/line"):
         return Priority.LINE, ""
-    if path.startswith("/ops"):
+    if path.startswith(("/ops", _PROGRAMS)):
         return Priority.CONSOLE, ""
     if path.startswith(("/cart", "/account", "/waitlist")):
         return Priority.CART, ""
@@ -197,7 +198,7 @@ def _api_refusal(seconds: int) -> Answer:
 def _come_again(accept: str, method: str, path: str, query: bytes, form: bytes) -> Answer:
     seconds = random.randint(*_RETRY_SECONDS)  # noqa: S311 - no secret
     retry = (b"retry-after", b"%d" % seconds)
-    if prefers_json(accept):
+    if prefers_json(accept) or path.startswith(_PROGRAMS):
         problem = {
             "type": _PROBLEM, "title": "Not at this moment", "status": 503, "detail": _SENTENCE, "code": _CODE,
         }  # fmt: skip

@@ -31,7 +31,7 @@ from evertill.web.rendering import page, see_other
 log = logging.getLogger(__name__)
 
 # What is answered in RFC 9457's shape whatever is asked for; the rest in words, to whoever does not ask for JSON.
-API_PATHS = ("/api/", "/openapi", "/healthz", "/metrics")
+API_PATHS = ("/api/", "/staff/", "/openapi", "/healthz", "/metrics")
 
 _AGAIN_SECONDS = 5
 _SOON_SECONDS_MAX = 60
@@ -81,6 +81,8 @@ async def answer_refusal(request: ShopRequest, refusal: Refusal) -> Response[Any
         )
     if refusal.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(jittered(refusal.retry_after_seconds))
+    if refusal.challenge is not None:
+        response.headers["WWW-Authenticate"] = refusal.challenge
     return response
 
 

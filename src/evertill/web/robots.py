@@ -6,7 +6,7 @@ from litestar.response import Response
 # Whoever comes to a line takes a place in it; the shelf a search finds is another one for every word.
 _LEFT_ALONE = (
     "/account", "/cart", "/checkout", "/deals.stream", "/healthz", "/line", "/metrics", "/ops", "/orders/", "/search",
-    "/ucp/", "/waitlist",
+    "/staff/", "/ucp/", "/waitlist",
 )  # fmt: skip
 _TEXT = "\n".join(("User-agent: *", *(f"Disallow: {path}" for path in _LEFT_ALONE), ""))
 _FOR_AN_HOUR = "public, max-age=3600"

@@ -5,6 +5,7 @@ from litestar.types import ControllerRouterHandler
 from evertill.cart import routes as cart
 from evertill.catalog import routes as catalog
 from evertill.checkout import routes as checkout
+from evertill.clients import routes as clients
 from evertill.customers import routes as customers
 from evertill.deals import routes as deals
 from evertill.deals import waitlist_routes as waitlist
@@ -33,6 +34,7 @@ def routes() -> list[ControllerRouterHandler]:
         *members.routes,
         *staff.routes,
         *ops.routes,
+        *clients.routes,
         *ucp.routes,
         *waitingroom.routes,
     ]
