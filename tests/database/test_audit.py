@@ -148,6 +148,7 @@ class History:
 
     async def rained(self) -> None:
         """One rain check that is open, out of three units set aside."""
+        await put_on_hand(self.shop.desk, "LAST", 6)  # codes and claims have taken three
         await self.shop.desk.execute(
             """WITH given AS (
                    INSERT INTO rain_check_grant (id, deal_id, units, given, granted_at, ends_at, why)
