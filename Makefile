@@ -6,7 +6,7 @@ PIP    := $(VENV)/bin/pip --disable-pip-version-check --quiet
 PORT   ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench bench-peak lock clean
+.PHONY: help setup demo serve test test-pages test-rules check bench bench-peak lock clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -22,7 +22,13 @@ serve: setup ## The shop as it is in ./.evertill
 test: check ## All checks and all tests; installs Debian's Chromium if there is none
 	@command -v chromium >/dev/null && $(PYTHON) -c 'import ctypes; ctypes.CDLL("libatomic.so.1")' 2>/dev/null \
 	    || tools/debian-install chromium libatomic1  # what drives Chromium needs the latter
-	$(PYTHON) -m pytest
+	@$(MAKE) --no-print-directory --jobs 2 test-pages test-rules  # they mostly wait, and not for each other
+
+test-pages:
+	$(PYTHON) -m pytest tests/browser tests/whole
+
+test-rules:
+	$(PYTHON) -m pytest tests/unit tests/database tests/contention
 
 check: $(VENV)/.installed-dev ## Lint and types only
 	$(VENV)/bin/ruff format --check .
