@@ -1,5 +1,6 @@
 """Deals by JSON: look, change, and run them on the day. The verbs are those of the console."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from litestar.response import Response
 
 from evertill.clients.access import program, require
 from evertill.clients.asking import key_of, read_json, version_seen, yes_or_no
-from evertill.clients.event_routes import BASE, as_it_is
+from evertill.clients.event_routes import BASE, told_as_it_is
 from evertill.clients.model import Scope
 from evertill.clients.wire import (
     DealAlone,
@@ -27,7 +28,7 @@ from evertill.deals.doubting import about_deal, doubts_of_plan, warnings
 from evertill.deals.planning import add_units, change_deal, end_deal, extend_deal, pause_deal, resume_deal
 from evertill.deals.reading import EventSeen, deal_by_id
 from evertill.ops.selling import selling_of
-from evertill.refusals import Conflict, NotFound
+from evertill.refusals import NotFound
 from evertill.web.browser import ShopRequest, shop_of
 
 _DEAL = f"{BASE}/deals/{{deal_id:uuid}}"
@@ -52,7 +53,7 @@ async def set_deal(request: ShopRequest, deal_id: FromPath[UUID]) -> Response[An
     client = await require(request, Scope.WRITE)
     asked, body = await read_json(request, DealAsked)
     shop, seen = shop_of(request), version_seen(asked.version)
-    try:
+    async with told_as_it_is(partial(_now, request, deal_id)):
         if yes_or_no(request, "dry_run"):
             event_id = (await _seen(request, deal_id)).event.id
             warned = await doubts_of_plan(
@@ -65,8 +66,6 @@ async def set_deal(request: ShopRequest, deal_id: FromPath[UUID]) -> Response[An
             key=key_of(request, client, "change_deal", deal_id, body, needed=False), by=program(client),
             now=shop.clock(),
         )  # fmt: skip
-    except Conflict as refusal:
-        raise as_it_is(refusal, await _now(request, deal_id)) from refusal
     return Response(deal_told(planned.deal, planned.skus))
 
 
@@ -86,13 +85,11 @@ async def resume(request: ShopRequest, deal_id: FromPath[UUID]) -> Response[Deal
     client = await require(request, Scope.RUN)
     asked, _ = await read_json(request, MoveAsked)
     shop = shop_of(request)
-    try:
+    async with told_as_it_is(partial(_now, request, deal_id)):
         deal = await resume_deal(
             shop.console, deal_id=deal_id, seen=asked.version, reason=asked.reason, by=program(client),
             now=shop.clock(),
         )  # fmt: skip
-    except Conflict as refusal:
-        raise as_it_is(refusal, await _now(request, deal_id)) from refusal
     return Response(deal_told(deal))
 
 
@@ -102,13 +99,11 @@ async def extend(request: ShopRequest, deal_id: FromPath[UUID]) -> Response[Deal
     client = await require(request, Scope.RUN)
     asked, _ = await read_json(request, ExtendAsked)
     shop = shop_of(request)
-    try:
+    async with told_as_it_is(partial(_now, request, deal_id)):
         deal = await extend_deal(
             shop.console, deal_id=deal_id, ends_at=asked.ends_at, seen=asked.version, reason=asked.reason,
             by=program(client), now=shop.clock(),
         )  # fmt: skip
-    except Conflict as refusal:
-        raise as_it_is(refusal, await _now(request, deal_id)) from refusal
     return Response(deal_told(deal))
 
 
@@ -118,13 +113,11 @@ async def units(request: ShopRequest, deal_id: FromPath[UUID]) -> Response[DealT
     client = await require(request, Scope.RUN)
     asked, body = await read_json(request, UnitsAsked)
     shop = shop_of(request)
-    try:
+    async with told_as_it_is(partial(_now, request, deal_id)):
         deal = await add_units(
             shop.console, deal_id=deal_id, change=asked.change, seen=asked.version, reason=asked.reason,
             key=key_of(request, client, "add_units", deal_id, body), by=program(client), now=shop.clock(),
         )  # fmt: skip
-    except Conflict as refusal:
-        raise as_it_is(refusal, await _now(request, deal_id)) from refusal
     return Response(deal_told(deal))
 
 

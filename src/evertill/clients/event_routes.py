@@ -1,5 +1,8 @@
 """Sale events by JSON: list, look, plan, change, stop, fill with many deals. The verbs are those of the console."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +21,7 @@ from evertill.clients.wire import (
     EventAsked,
     EventSeen,
     EventsListed,
+    EventTold,
     Foreseen,
     ImportAsked,
     Imported,
@@ -94,14 +98,12 @@ async def set_event(request: ShopRequest, event_id: FromPath[UUID]) -> Response[
     client = await require(request, Scope.WRITE)
     asked, body = await read_json(request, EventAsked)
     shop = shop_of(request)
-    try:
+    async with told_as_it_is(partial(_now, request, event_id)):
         event = await change_event(
             shop.console, asked.plan(), event_id=event_id, seen=version_seen(asked.version), reason=asked.reason,
             key=key_of(request, client, "change_event", event_id, body, needed=False), by=program(client),
             now=shop.clock(),
         )  # fmt: skip
-    except Conflict as refusal:
-        raise as_it_is(refusal, event_told((await _seen(request, event_id)).event)) from refusal
     return Response(event_told(event))
 
 
@@ -189,15 +191,24 @@ def _problems(problems: tuple[RowProblem, ...], *, csv: bool) -> tuple[ProblemTo
     return tuple(ProblemTold(f"deals.{each.line}.{_FIELDS[each.column]}", each.reason) for each in problems)
 
 
-def as_it_is(refusal: Conflict, now: msgspec.Struct) -> Conflict:
-    """The refusal of a change to another version than the one that was seen, with what it is now."""
-    if refusal.code != "changed_meanwhile":
-        return refusal
-    return Conflict(
-        refusal.code,
-        "Somebody has changed this since you saw it. Look at it as it is now, and name its version.",
-        facts={**refusal.facts, "now": msgspec.to_builtins(now)},
-    )
+@asynccontextmanager
+async def told_as_it_is(now: Callable[[], Awaitable[msgspec.Struct]]) -> AsyncIterator[None]:
+    """
+    A change within is refused, where it is to another version than the one that was seen, with what it is now.
+
+    Args:
+        now: Reads it; asked only then.
+    """
+    try:
+        yield
+    except Conflict as refusal:
+        if refusal.code != "changed_meanwhile":
+            raise
+        raise Conflict(
+            refusal.code,
+            "Somebody has changed this since you saw it. Look at it as it is now, and name its version.",
+            facts={**refusal.facts, "now": msgspec.to_builtins(await now())},
+        ) from refusal
 
 
 async def _seen(request: ShopRequest, event_id: UUID) -> EventRead:
@@ -205,6 +216,10 @@ async def _seen(request: ShopRequest, event_id: UUID) -> EventRead:
     if seen is None:
         raise NotFound("not_found", "There is no such sale event.")
     return seen
+
+
+async def _now(request: ShopRequest, event_id: UUID) -> EventTold:
+    return event_told((await _seen(request, event_id)).event)
 
 
 def _before(request: ShopRequest) -> UUID | None:
