@@ -20,14 +20,16 @@ import random
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import uvloop
 
 from bench.answers import Patience, Said, said_to_completing, said_to_opening
 from bench.buyers import Ask, Connection, Latency, Requests, latency_of, look, name_of
+
+Asked = TypeVar("Asked", bound=msgspec.Struct)
 
 _TICK_SECONDS = 0.001  # arrivals are looked after so often: finer than uvloop's timers cannot be
 _PATIENCE_SECONDS = 30.0  # after the last arrival, until those under way are given up
@@ -398,29 +400,40 @@ async def run(stream: Stream) -> Flow:
             return Purchase(intended, tally, requests, pool)
         return Look(intended, tally, chance.choice(looks), pool)
 
-    await _let_in([start + moment for moment in moments], tally, come)
-    await _wait_while(lambda: tally.under_way > 0, _PATIENCE_SECONDS)
+    def arrive(intended: float, seen: float) -> None:
+        tally.arrived(intended, seen)
+        come(intended).begin()
+
+    await let_in([start + moment for moment in moments], arrive)
+    await wait_while(lambda: tally.under_way > 0, _PATIENCE_SECONDS)
     took = time.perf_counter() - start
     pool.send_home()
-    await _wait_while(lambda: pool.asking, _PATIENCE_SECONDS)  # so that the books are those of who was told
+    await wait_while(lambda: pool.asking, _PATIENCE_SECONDS)  # so that the books are those of who was told
     pool.close()
     return _flow(stream, tally, pool, took, cpu_before)
 
 
-async def _let_in(moments: list[float], tally: Tally, come: Callable[[float], Purchase | Look]) -> None:
-    """Each at the moment he meant to come, or as soon after as this process gets to it."""
+async def let_in(moments: Sequence[float], arrive: Callable[[float, float], None]) -> None:
+    """
+    Each at the moment he meant to come, or as soon after as this process gets to it.
+
+    Args:
+        moments: In order, as time.perf_counter() has them.
+
+        arrive: Told the moment somebody meant to come at, and the one they are seen to.
+    """
     position = 0
     while position < len(moments):
         now = time.perf_counter()
         while position < len(moments) and moments[position] <= now:
-            tally.arrived(moments[position], now)
-            come(moments[position]).begin()
+            arrive(moments[position], now)
             position += 1
             now = time.perf_counter()
         await asyncio.sleep(_TICK_SECONDS)
 
 
-async def _wait_while(still: Callable[[], bool], seconds: float) -> None:
+async def wait_while(still: Callable[[], bool], seconds: float) -> None:
+    """As long as that is so, and no longer than so many seconds."""
     deadline = time.perf_counter() + seconds
     while still() and time.perf_counter() < deadline:  # noqa: ASYNC110 - an event would cost every arrival
         await asyncio.sleep(0.01)
@@ -454,14 +467,14 @@ def _flow(stream: Stream, tally: Tally, pool: Pool, took: float, cpu_before: flo
     )
 
 
-def main() -> None:
-    """The load process."""
-    stream = msgspec.json.decode(sys.stdin.buffer.read(), type=Stream)
+def serve_as_load(asked: type[Asked], run: Callable[[Asked], Coroutine[Any, Any, msgspec.Struct]]) -> None:
+    """A load process: what is asked from stdin, what came of it to stdout."""
+    ask = msgspec.json.decode(sys.stdin.buffer.read(), type=asked)
     with contextlib.suppress(PermissionError):  # people do not come later because the shop is busy
         os.nice(_NICE)
     gc.disable()  # nothing here makes cycles; a collection would come in between
-    sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(run(stream))))
+    sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(run(ask))))
 
 
 if __name__ == "__main__":
-    main()
+    serve_as_load(Stream, run)

@@ -11,27 +11,21 @@ that all are claimed or sold.
 
 import asyncio
 import contextlib
-import gc
-import os
 import random
-import sys
 import time
 from pathlib import Path
 from urllib.parse import urlencode
 
 import msgspec
-import uvloop
 
 from bench.answers import Patience, header_of
-from bench.arrivals import Pool
+from bench.arrivals import Pool, let_in, serve_as_load
 from bench.buyers import Latency, latency_of
 from evertill.signing import Signer, load_secret, new_token
 
 _TRIES = 100  # of one person
 _SECONDS_MAX = 150.0
-_TICK_SECONDS = 0.001
 _SAMPLES_MAX = 5
-_NICE = -10
 
 
 class Door(msgspec.Struct, frozen=True):
@@ -169,11 +163,13 @@ async def run(door: Door) -> Came:
     chance = random.Random(door.seed)
     moments = sorted(opened + chance.random() * door.seconds for _ in requests)
     cpu = time.process_time()
-    for moment, request in zip(moments, requests, strict=True):
-        while time.perf_counter() < moment:  # noqa: ASYNC110 - an event would cost every arrival
-            await asyncio.sleep(_TICK_SECONDS)
-        tally.lates.append(time.perf_counter() - moment)
-        Opener(moment, request, pool, tally).begin()
+    coming = iter(requests)
+
+    def arrive(intended: float, seen: float) -> None:
+        tally.lates.append(seen - intended)
+        Opener(intended, next(coming), pool, tally).begin()
+
+    await let_in(moments, arrive)
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(tally.everybody.wait(), _SECONDS_MAX)
     pool.close()
@@ -194,14 +190,5 @@ async def run(door: Door) -> Came:
     )
 
 
-def main() -> None:
-    """The load process."""
-    door = msgspec.json.decode(sys.stdin.buffer.read(), type=Door)
-    with contextlib.suppress(PermissionError):  # people do not come later because the shop is busy
-        os.nice(_NICE)
-    gc.disable()
-    sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(run(door))))
-
-
 if __name__ == "__main__":
-    main()
+    serve_as_load(Door, run)

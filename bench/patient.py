@@ -12,26 +12,19 @@ Arrivals are those of bench.arrivals: drawn before the clock runs. Nobody gives 
 """
 
 import asyncio
-import contextlib
-import gc
-import os
 import random
-import sys
 import time
 from collections import Counter
 
 import msgspec
-import uvloop
 
 from bench.answers import Said, header_of, retry_after_seconds, said_to_completing, said_to_opening
-from bench.arrivals import Pool, Stream, poisson_arrivals
+from bench.arrivals import Pool, Stream, let_in, poisson_arrivals, serve_as_load, wait_while
 from bench.buyers import Latency, Requests, latency_of, name_of
 
-_TICK_SECONDS = 0.001
 _TOLD_SECONDS_MAX = 100.0  # longer than that nobody is told to wait
 _PATIENCE_SECONDS = 300.0  # after the last arrival
-_CALM_SECONDS = 2.0  # of nobody being under way: the answers are all in
-_NICE = -10
+_LAST_ANSWERS_SECONDS = 2.0  # for those under way when patience is over: the books are of who was told
 _SAMPLES_MAX = 5
 
 
@@ -164,23 +157,17 @@ async def run(stream: Stream) -> Rush:
     await pool.open()
     cpu_before = time.process_time()
     people.start = time.perf_counter()
-    number = 0
-    while number < len(moments):
-        now = time.perf_counter()
-        while number < len(moments) and people.start + moments[number] <= now:
-            intended = people.start + moments[number]
-            people.came += 1
-            people.lates.append(now - intended)
-            pool.ask(Patient(people, number, intended))
-            number += 1
-        await asyncio.sleep(_TICK_SECONDS)
-    deadline = time.perf_counter() + _PATIENCE_SECONDS
-    while people.under_way and time.perf_counter() < deadline:  # noqa: ASYNC110 - an event would cost every arrival
-        await asyncio.sleep(0.01)
+
+    def arrive(intended: float, seen: float) -> None:
+        people.lates.append(seen - intended)
+        pool.ask(Patient(people, people.came, intended))
+        people.came += 1
+
+    await let_in([people.start + moment for moment in moments], arrive)
+    await wait_while(lambda: people.under_way > 0, _PATIENCE_SECONDS)
     took = time.perf_counter() - people.start
     pool.send_home()
-    while pool.asking and time.perf_counter() < deadline + _CALM_SECONDS:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
+    await wait_while(lambda: pool.asking, _LAST_ANSWERS_SECONDS)
     pool.close()
     return _told(people, took, time.process_time() - cpu_before)
 
@@ -216,14 +203,5 @@ def overtaken(order: list[int]) -> float:
     return apart[int(0.99 * (len(apart) - 1))] / len(order)
 
 
-def main() -> None:
-    """The load process."""
-    stream = msgspec.json.decode(sys.stdin.buffer.read(), type=Stream)
-    with contextlib.suppress(PermissionError):
-        os.nice(_NICE)
-    gc.disable()
-    sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(run(stream))))
-
-
 if __name__ == "__main__":
-    main()
+    serve_as_load(Stream, run)
