@@ -135,6 +135,8 @@ def _draw(asked: Asked, capacity: float, rush: Rush, line: list[Moment]) -> None
             levels=[Level("capacity", "#6b7280", capacity)],
         )
     )
+    if not line:  # no room was opened
+        return
     results.joinpath("rush-line.svg").write_text(
         lines(
             f"{times}: the line",
